@@ -1,0 +1,3 @@
+from ufh_cli.cli import main
+
+main()

@@ -1,0 +1,315 @@
+"""The command line: parses, dispatches, prints. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ufh_cli.experiment.run import Experiment
+
+app = typer.Typer(
+    name="ufh",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Searches for machine-learning programs that do not evaluate the same behaviour twice. "
+    "Start with: ufh run nasbench --technique fec",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, convert and verify a setup's data.")
+app.add_typer(data_app, name="data")
+
+SetupName = Annotated[str, typer.Argument(help="The setup, as listed by: ufh setups", show_default=False)]
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(
+        "--config", help="A TOML file, or the name of one that comes with ufh. [default: SETUP-lite, else SETUP]"
+    ),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any key, such as hash.mantissa_bits=8.")
+]
+Technique = Annotated[
+    str | None,
+    typer.Option(help="none, fec, forgetful-fec, fea, fcm, tabulist, or several joined by +, such as fec+fcm."),
+]
+Search = Annotated[
+    str | None, typer.Option(help="The search method: regularized_evolution, tournament, random_search, …")
+]
+Trials = Annotated[int | None, typer.Option(help="How many independent trials (of each cell).")]
+Budget = Annotated[float | None, typer.Option(help="Cost after which a trial ends, in the setup's unit.")]
+Seed = Annotated[int | None, typer.Option(help="Trial i of seed S is the same wherever and whenever it runs.")]
+Workers = Annotated[int | None, typer.Option(help="Workers in one trial; 1 is the serial search.")]
+Jobs = Annotated[int | None, typer.Option(help="Trials run side by side. [default: the number of processors]")]
+Name = Annotated[str | None, typer.Option(help="The folder in results. [default: setup, technique and date]")]
+Resume = Annotated[bool, typer.Option("--resume", help="Insist that there is an interrupted experiment to go on with.")]
+ResultsRoot = Annotated[Path, typer.Option("--results", help="Where results are kept.", envvar="UFH_RESULTS")]
+RESULTS = Path("results")
+
+
+@app.command()
+def run(
+    setup: SetupName,
+    technique: Technique = None,
+    search: Search = None,
+    trials: Trials = None,
+    budget: Budget = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    jobs: Jobs = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    name: Name = None,
+    resume: Resume = False,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Run a search, several times, and write its time-courses.
+
+    The same command again runs only what is missing.
+    """
+    given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
+    experiment = _experiment(setup, config, given | {"workers": workers}, settings, [])
+    _run(experiment, name, resume, results, jobs)
+
+
+@app.command()
+def sweep(
+    setup: SetupName,
+    over: Annotated[
+        list[str],
+        typer.Option(metavar="KEY=V1,V2,…", help="A key and the values to run it at; several make a grid."),
+    ],
+    technique: Technique = None,
+    search: Search = None,
+    trials: Trials = None,
+    budget: Budget = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    jobs: Jobs = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    name: Name = None,
+    resume: Resume = False,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Run a search at every combination of some values, such as --over technique=none,fec."""
+    given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
+    experiment = _experiment(setup, config, given | {"workers": workers}, settings, over)
+    _run(experiment, name, resume, results, jobs)
+
+
+@app.command()
+def plot(
+    names: Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
+    kind: Annotated[str, typer.Option(help="curves, test-curves, auc, fitness, reevaluation or hits.")] = "curves",
+    out: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG. [default: KIND.png in the first result]")] = None,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Draw figures from results."""
+    from ufh_cli.experiment.errors import InputError, nearest
+    from ufh_cli.experiment.series import select_all
+    from ufh_cli.figures.kinds import KINDS
+
+    if kind not in KINDS:
+        raise InputError(f"unknown kind of figure {kind!r}; {nearest(kind, KINDS)}")
+    series = select_all(names, results)
+    target = out or series[0].results.path / f"{kind}.png"
+    KINDS[kind](series, target)
+    typer.echo(f"wrote {target}")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
+    best: Annotated[bool, typer.Option("--best", help="Print the best candidate found.")] = False,
+    each: Annotated[bool, typer.Option("--trials", help="A line a trial.")] = False,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Print results as a table."""
+    from ufh_cli.experiment.series import select
+    from ufh_cli.experiment.tables import print_best, print_summary, print_trials
+
+    series = select(name, results)
+    (print_trials if each else print_summary)(series)
+    if best:
+        print_best(series)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
+    second: Annotated[
+        str | None, typer.Argument(help="What to compare with; may be left out when FIRST has two cells.")
+    ] = None,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Tell whether one is better than another: differences with a confidence interval and a test."""
+    from ufh_cli.experiment.compare import compare as differences
+    from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.series import select_all
+    from ufh_cli.experiment.tables import print_differences
+
+    series = select_all([first] if second is None else [first, second], results)
+    if len(series) != 2:
+        labels = "; ".join(one.label for one in series)
+        raise InputError(f"a comparison is between two, but {len(series)} are named ({labels}); use NAME:key=value")
+    print_differences(series[0], series[1], differences(series[0], series[1]))
+
+
+@app.command()
+def setups() -> None:
+    """List the installed setups."""
+    from ufh_cli.experiment.tables import print_setups
+
+    print_setups()
+
+
+@app.command("hash")
+def hash_(
+    setup: SetupName,
+    candidate: Annotated[str, typer.Argument(help="A candidate as text, a file that holds one, or - for the input.")],
+    config: ConfigFile = None,
+    settings: Settings = None,
+) -> None:
+    """Print the key of one candidate, and how the setup reads it."""
+    from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.trials import make_key, make_setup
+
+    cell = _experiment(setup, config, {}, settings, []).cells[0].config
+    made = make_setup(cell)
+    text = sys.stdin.read() if candidate == "-" else candidate
+    if candidate != "-" and len(candidate) < 4096 and "\n" not in candidate and Path(candidate).is_file():
+        text = Path(candidate).read_text(encoding="utf-8")
+    try:
+        parsed = made.parse(text)
+        key = make_key(cell, made)[0](parsed)
+    except ValueError as error:
+        raise InputError(f"{setup}: {error}") from error
+    typer.echo(f"{key:016x}" if isinstance(key, int) else repr(key))
+    typer.echo(made.describe(parsed))
+
+
+@data_app.command("fetch")
+def data_fetch(setup: SetupName) -> None:
+    """Download a setup's official data."""
+    _data("fetch", setup, None)
+
+
+@data_app.command("convert")
+def data_convert(
+    setup: SetupName,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="The official file. [default: what was fetched]")
+    ] = None,
+) -> None:
+    """Turn official data into the form that the setup reads."""
+    _data("convert", setup, source)
+
+
+@data_app.command("verify")
+def data_verify(
+    setup: SetupName,
+    source: Annotated[Path | None, typer.Option("--from", help="What to verify. [default: all that is there]")] = None,
+) -> None:
+    """Check a setup's data against their checksums."""
+    _data("verify", setup, source)
+
+
+def _data(action: str, setup: str, source: Path | None) -> None:
+    from ufh_cli.experiment.errors import InputError, nearest
+    from ufh_cli.experiment.progress import progress_bar
+    from ufh_cli.experiment.registry import load_setup
+
+    actions = load_setup(setup).data_actions
+    if action not in actions:
+        raise InputError(f"{setup} has no data to {action}; {nearest(action, actions)}")
+    with progress_bar(f"{action} {setup}", None, counted=False) as bar:
+        try:
+            sentence = actions[action](source=source, progress=lambda done, total: bar.show(done=done, total=total))
+        except ValueError as error:
+            raise InputError(str(error)) from error
+    typer.echo(sentence)
+
+
+def _experiment(
+    setup: str, config: str | None, given: dict[str, Any], settings: list[str] | None, over: list[str]
+) -> Experiment:
+    """The experiment that the options of `run` and `sweep` ask for; what is on the command line wins over the file."""
+    from ufh_cli.experiment.config import apply_setting, parse_setting, parse_value, read_config
+    from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.registry import load_setup
+    from ufh_cli.experiment.run import make_experiment
+    from ufh_cli.experiment.sweep import parse_over
+
+    load_setup(setup)
+    tables, source = read_config(setup, config)
+    if tables.setdefault("setup", setup) != setup:
+        raise InputError(f"{source} is a configuration of {tables['setup']}, not of {setup}")
+    for key, value in given.items():
+        if value is not None:
+            apply_setting(tables, key, value)
+    for setting in settings or []:
+        key, text = parse_setting(setting)
+        apply_setting(tables, key, parse_value(text))
+    return make_experiment(tables, parse_over([*_swept(tables), *over]), source)
+
+
+def _swept(tables: dict[str, Any]) -> list[str]:
+    """The section ``[over]`` of a configuration file, in the form of the option."""
+    over = tables.pop("over", {})
+    from ufh_cli.experiment.errors import InputError
+
+    if not isinstance(over, dict) or not all(isinstance(values, list) for values in over.values()):
+        raise InputError("over: must be a table of lists, such as technique = ['none', 'fec']")
+    return [f"{key}={','.join(str(value) for value in values)}" for key, values in over.items()]
+
+
+def _run(experiment: Experiment, name: str | None, resume: bool, results: Path, jobs: int | None) -> None:
+    from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.run import choose_name, run_experiment
+    from ufh_cli.experiment.series import split
+    from ufh_cli.experiment.tables import print_summary
+
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs must be at least 1, got {jobs}")
+    name = name or choose_name(experiment, results)
+    path = results / name
+    if resume and not (path / "experiment.toml").exists():
+        raise InputError(f"there is nothing to resume in {path}")
+    try:
+        finished = run_experiment(experiment, path, jobs or os.cpu_count() or 1)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; finished trials are in {path}; the same command goes on from there", err=True)
+        raise
+    print_summary(split(finished))
+    typer.echo(f"\nfiles: {path}\nnext:  ufh plot {name}    ufh show {name} --best")
+
+
+def main() -> None:
+    """The entry point: every error that the user can mend is one line and exit code 2."""
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a polite kill loses no more than Ctrl-C
+    usage_error: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
+    try:
+        code = app(standalone_mode=False)
+    except usage_error as error:
+        typer.echo(f"ufh: {error.format_message()}", err=True)
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except ValueError as error:
+        from ufh_cli.experiment.errors import InputError
+
+        if not isinstance(error, InputError):
+            raise
+        typer.echo(f"ufh: {error}", err=True)
+        code = 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

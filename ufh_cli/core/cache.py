@@ -1,0 +1,160 @@
+"""Methods 5, 8 and 9: remembering the fitness of behaviours already evaluated, by their key.
+
+All of them are used alike::
+
+    fitness = cache.lookup(key)          # None: evaluate
+    if fitness is None:
+        fitness = cache.store(key, evaluate(candidate))
+
+or in one line, ``fitness = cache.get(key, lambda: evaluate(candidate))``.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from ufh_cli.core.rng import Rng
+
+
+class FunctionalEquivalenceCache:
+    """FEC (Method 5): the first fitness of a key serves for ever.
+
+    Parameters
+    ----------
+    max_entries : int or None
+        When full, the entry used least recently is dropped. None keeps all.
+
+    Attributes
+    ----------
+    hits, partial_hits, misses : int
+        What look-ups found: a fitness; an entry that wants further evaluations (only in the aggregating cache);
+        nothing.
+    """
+
+    def __init__(self, *, max_entries: int | None = None) -> None:
+        if max_entries is not None and max_entries < 1:
+            raise ValueError(f"max_entries must be at least 1, got {max_entries}")
+        self.max_entries = max_entries
+        # Only a bounded cache pays for the order of use.
+        self._entries: dict[Hashable, Any] = {} if max_entries is None else OrderedDict()
+        self.hits = 0
+        self.partial_hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def lookup(self, key: Hashable) -> float | None:
+        """The fitness to use for `key`, or None when the candidate is to be evaluated."""
+        fitness = self._find(key)
+        if fitness is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return fitness
+
+    def store(self, key: Hashable, fitness: float) -> float:
+        """Take in an evaluation's outcome; returns the fitness that the search is to be told."""
+        self._insert(key, fitness)
+        return fitness
+
+    def get(self, key: Hashable, evaluate: Callable[[], float]) -> float:
+        """The fitness of `key`, evaluating only where there is none."""
+        fitness = self.lookup(key)
+        return self.store(key, evaluate()) if fitness is None else fitness
+
+    def _find(self, key: Hashable) -> Any:
+        entry = self._entries.get(key)
+        if entry is not None and self.max_entries is not None:
+            self._entries.move_to_end(key)  # type: ignore[attr-defined]
+        return entry
+
+    def _insert(self, key: Hashable, entry: Any) -> None:
+        self._entries[key] = entry
+        if self.max_entries is not None and len(self._entries) > self.max_entries:
+            self._entries.popitem(last=False)  # type: ignore[call-arg]
+
+
+class ForgetfulCache(FunctionalEquivalenceCache):
+    """Forgetful FEC (Method 8, §6.2.2): a hit may remove its key, so that a poisoned entry does not stay.
+
+    Parameters
+    ----------
+    rng : Rng
+        The cache's own stream; not the search's.
+    forget_probability : float or None
+        F, the probability that a hit removes its key. None: the 1/N schedule, N being how often the key has been
+        queried since it was added, the query that added it included (so 1/2 at the first hit, then 1/3, …).
+    max_entries : int or None
+        As in `FunctionalEquivalenceCache`.
+    """
+
+    def __init__(self, *, rng: Rng, forget_probability: float | None = 0.1, max_entries: int | None = None) -> None:
+        super().__init__(max_entries=max_entries)
+        if forget_probability is not None and not 0.0 <= forget_probability <= 1.0:
+            raise ValueError(f"forget_probability must be between 0 and 1, got {forget_probability}")
+        self.forget_probability = forget_probability
+        self._rng = rng
+
+    def lookup(self, key: Hashable) -> float | None:
+        entry = self._find(key)
+        if entry is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        fitness, queries = entry
+        queries += 1
+        probability = 1.0 / queries if self.forget_probability is None else self.forget_probability
+        if self._rng.uniform() < probability:
+            del self._entries[key]
+        else:
+            self._entries[key] = (fitness, queries)
+        return fitness
+
+    def store(self, key: Hashable, fitness: float) -> float:
+        self._insert(key, (fitness, 1))
+        return fitness
+
+
+class AggregatingCache(FunctionalEquivalenceCache):
+    """FEA (Method 9, §6.2.3): the first evaluations of a key are averaged, against noise.
+
+    Parameters
+    ----------
+    max_evaluations : int
+        M: a key seen less often than this is evaluated again (a partial hit) and its mean refined.
+    max_entries : int or None
+        As in `FunctionalEquivalenceCache`.
+
+    Notes
+    -----
+    The search is told the running mean, as §6.2.3 says. (The last branch of Method 9 as printed would overwrite the
+    entry with one evaluation.)
+    """
+
+    def __init__(self, *, max_evaluations: int = 4, max_entries: int | None = None) -> None:
+        super().__init__(max_entries=max_entries)
+        if max_evaluations < 1:
+            raise ValueError(f"max_evaluations must be at least 1, got {max_evaluations}")
+        self.max_evaluations = max_evaluations
+
+    def lookup(self, key: Hashable) -> float | None:
+        entry = self._find(key)
+        if entry is None:
+            self.misses += 1
+            return None
+        mean, count = entry
+        if count < self.max_evaluations:
+            self.partial_hits += 1
+            return None
+        self.hits += 1
+        return mean
+
+    def store(self, key: Hashable, fitness: float) -> float:
+        mean, count = self._entries.get(key, (0.0, 0))
+        # A mean of −inf and −inf would turn into NaN by the incremental formula.
+        mean = fitness if mean == fitness else mean + (fitness - mean) / (count + 1)
+        self._insert(key, (mean, count + 1))
+        return mean

@@ -1,0 +1,152 @@
+"""Methods 3 and 4: the hashable outputs of a candidate -> one 64-bit key.
+
+The key's format, version 1, which golden values in the tests hold fast:
+
+1. Every value is made canonical: with ``mantissa_bits`` the mantissa is truncated (not rounded) to that many bits;
+   with ``decimals`` the value is rounded, half to even, to a whole number of 10**-decimals, kept as a float64. Then
+   −0.0 becomes 0.0 and every NaN the quiet NaN with no payload; infinities stay.
+2. The message is the bytes ``ufh1``, and for each array: one byte for the precision (2, 4 or 8 bytes a value, plus 128
+   when rounded to decimals), the number of values (8 bytes), then the canonical values; everything little-endian.
+3. The key is XXH3-64 of the message.
+
+So the key depends on the precision, the number and the order of the outputs, and on the sign, exponent and kept
+mantissa of each, and it is the same on every machine. Method 4 mixes value by value; hashing the canonical bytes at
+once depends on the same things and runs at the speed of memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+
+import numba as nb
+import numpy as np
+from xxhash import xxh3_64, xxh3_64_intdigest
+
+MANTISSA_BITS = {2: 10, 4: 23, 8: 52}  # bytes a value -> bits of its mantissa
+
+_WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+_MAGIC = b"ufh1"
+_DECIMAL = 128
+_LAYOUT = struct.Struct("<BQ")
+_SHORT = 1024  # values; up to here one call of the hash, above it blocks that stay in the processor's cache
+_BLOCK = 8192
+
+
+class FunctionalHash:
+    """Turns hashable outputs into a key (Methods 3 and 4).
+
+    Parameters
+    ----------
+    mantissa_bits : int or None
+        Bits of the mantissa to keep: 1 to 10 for float16, 23 for float32, 52 for float64. ``None`` keeps half of
+        what the type has, the paper's starting point (§6.5).
+    decimals : int or None
+        Round to so many decimals instead (as §4.1 does for MNAS). Excludes `mantissa_bits`.
+
+    Examples
+    --------
+    >>> key = FunctionalHash(mantissa_bits=24)
+    >>> key(np.array([0.5, 0.25])) == key([np.array([0.5, 0.25 + 1e-12])])
+    True
+    """
+
+    __slots__ = ("decimals", "mantissa_bits")
+
+    def __init__(self, *, mantissa_bits: int | None = None, decimals: int | None = None) -> None:
+        if mantissa_bits is not None and decimals is not None:
+            raise ValueError("give mantissa_bits or decimals, not both")
+        if mantissa_bits is not None and not 1 <= mantissa_bits <= 52:
+            raise ValueError(f"mantissa_bits must be between 1 and 52, got {mantissa_bits}")
+        if decimals is not None and not 0 <= decimals <= 15:
+            raise ValueError(f"decimals must be between 0 and 15, got {decimals}")
+        self.mantissa_bits = mantissa_bits
+        self.decimals = decimals
+
+    def __call__(self, outputs: np.ndarray | Iterable[np.ndarray]) -> int:
+        """The key, an int in [0, 2**64), of one float array or of several in their order.
+
+        Raises
+        ------
+        ValueError
+            When an array is not float16, float32 or float64, or has fewer mantissa bits than `mantissa_bits`.
+        """
+        arrays = [outputs] if isinstance(outputs, np.ndarray) else list(outputs)
+        if len(arrays) == 1 and arrays[0].size <= _SHORT:
+            values, keep = self._prepared(arrays[0])
+            return xxh3_64_intdigest(_MAGIC + self._layout(values) + self._canonical(values, keep))
+        digest = xxh3_64(_MAGIC)
+        for array in arrays:
+            values, keep = self._prepared(array)
+            digest.update(self._layout(values))
+            for start in range(0, values.size, _BLOCK):
+                digest.update(self._canonical(values[start : start + _BLOCK], keep))
+        return digest.intdigest()
+
+    def _prepared(self, array: np.ndarray) -> tuple[np.ndarray, int]:
+        """The values in one row, in the machine's byte order, and the mask of the bits to keep."""
+        dtype = array.dtype
+        if dtype.kind != "f" or dtype.itemsize not in MANTISSA_BITS:
+            raise ValueError(f"hashable outputs must be float16, float32 or float64 arrays, got {dtype}")
+        if array.ndim != 1 or not array.flags.c_contiguous or not dtype.isnative:
+            array = np.ascontiguousarray(array, dtype=dtype.newbyteorder("=")).reshape(-1)
+        if self.decimals is not None:
+            return array.astype(np.float64, copy=False), -1
+        available = MANTISSA_BITS[dtype.itemsize]
+        bits = available // 2 if self.mantissa_bits is None else self.mantissa_bits
+        if bits > available:
+            raise ValueError(f"mantissa_bits is {bits}, but the hashable outputs are {dtype}, which has {available}")
+        return array, -(1 << (available - bits))
+
+    def _canonical(self, values: np.ndarray, keep: int) -> bytes:
+        size = values.itemsize
+        if self.decimals is not None:
+            units = np.empty_like(values)
+            _to_units(values, 10.0**self.decimals, units)
+            values = units
+        words = np.empty(values.size, _WORDS[size])
+        _CANONICAL[size](values.view(words.dtype), keep, words)
+        return words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes()
+
+    def _layout(self, values: np.ndarray) -> bytes:
+        return _LAYOUT.pack(values.itemsize | (_DECIMAL if self.decimals is not None else 0), values.size)
+
+
+def functional_key(
+    outputs: np.ndarray | Iterable[np.ndarray],
+    *,
+    mantissa_bits: int | None = None,
+    decimals: int | None = None,
+) -> int:
+    """The 64-bit key of `outputs`: `FunctionalHash` for those who hash once."""
+    return FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals)(outputs)
+
+
+@nb.njit(cache=True)
+def _to_units(values, scale, out):
+    """Whole numbers of 1 / scale. Non-finite values, and those too large for a float64 of them, stay as they are."""
+    for i in range(values.size):
+        unit = np.rint(values[i] * scale)
+        out[i] = unit if np.isfinite(unit) else values[i]
+
+
+def _canonical_kernel(word, sign, infinity, quiet):
+    """Compiles, for one width of float, the loop that writes the canonical form of `words` to `out`."""
+    zero, sign, infinity, quiet = word(0), word(sign), word(infinity), word(quiet)
+
+    @nb.njit(cache=True)
+    def canonical(words, keep, out):
+        mask = word(keep)  # the bits that stay
+        for i in range(words.size):
+            kept = words[i] & mask
+            kept = quiet if (words[i] & ~sign) > infinity else kept
+            out[i] = zero if (kept & ~sign) == zero else kept
+
+    return canonical
+
+
+_CANONICAL = {
+    2: _canonical_kernel(np.uint16, 0x8000, 0x7C00, 0x7E00),
+    4: _canonical_kernel(np.uint32, 0x80000000, 0x7F800000, 0x7FC00000),
+    8: _canonical_kernel(np.uint64, 0x8000000000000000, 0x7FF0000000000000, 0x7FF8000000000000),
+}

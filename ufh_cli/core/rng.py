@@ -1,0 +1,115 @@
+"""Random streams: 64-bit words, drawn fast enough for a loop of a hundred thousand candidates a second.
+
+A search draws from PCG64 words taken in blocks. Compiled code does not receive the stream: it takes one word as a seed
+and expands it itself (`splitmix64`), because handing a ``numpy.random.Generator`` to compiled code costs more than all
+the rest of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from itertools import chain
+from typing import TypeVar
+
+import numba as nb
+import numpy as np
+
+T = TypeVar("T")
+
+_BLOCK = 1024
+_MASK = 0xFFFFFFFFFFFFFFFF
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+class Rng:
+    """A stream of random 64-bit words and the usual draws from it.
+
+    Parameters
+    ----------
+    next_word : callable returning an int in [0, 2**64)
+        Where the words come from. Use `from_seed` or `from_word` rather than the constructor.
+
+    Attributes
+    ----------
+    word : callable
+        ``rng.word()`` is the next 64-bit word, for instance the seed of a compiled function.
+    """
+
+    __slots__ = ("word",)
+
+    def __init__(self, next_word: Callable[[], int]) -> None:
+        self.word = next_word
+
+    @classmethod
+    def from_seed(cls, seed: int | Sequence[int] | np.random.SeedSequence) -> Rng:
+        """A PCG64 stream; for a search or anything else that draws many words."""
+        if not isinstance(seed, np.random.SeedSequence):
+            seed = np.random.SeedSequence(seed)
+        return cls(chain.from_iterable(_blocks(np.random.PCG64(seed))).__next__)
+
+    @classmethod
+    def from_word(cls, word: int) -> Rng:
+        """A SplitMix64 stream seeded by one word: cheap to make, for one evaluation."""
+        return cls(_splitmix_words(word).__next__)
+
+    def integer(self, n: int) -> int:
+        """Uniform in {0, …, n − 1}; the bias is below n / 2**64."""
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        return (self.word() * n) >> 64
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        """Uniform in [low, high), with 53 random bits."""
+        return low + (high - low) * ((self.word() >> 11) * 2.0**-53)
+
+    def choice(self, options: Sequence[T]) -> T:
+        """One of `options`, uniformly."""
+        return options[self.integer(len(options))]
+
+    def sample(self, n: int, k: int) -> list[int]:
+        """`k` different integers of {0, …, n − 1} in random order."""
+        if not 0 <= k <= n:
+            raise ValueError(f"cannot draw {k} different integers out of {n}")
+        picked: dict[int, int] = {}  # a Fisher-Yates shuffle of which only the touched places are kept
+        result = []
+        for i in range(k):
+            j = i + self.integer(n - i)
+            result.append(picked.get(j, j))
+            picked[j] = picked.get(i, i)
+        return result
+
+    def shuffle(self, items: MutableSequence[T]) -> None:
+        """Put `items` in random order, in place."""
+        items[:] = [items[i] for i in self.sample(len(items), len(items))]
+
+    def generator(self) -> np.random.Generator:
+        """A numpy Generator seeded by the next word, for draws of whole arrays."""
+        return np.random.Generator(np.random.PCG64(self.word()))
+
+
+def _blocks(bit_generator: np.random.PCG64) -> Iterator[list[int]]:
+    while True:
+        yield bit_generator.random_raw(_BLOCK).tolist()
+
+
+def _splitmix_words(state: int) -> Iterator[int]:
+    while True:
+        state = (state + _GOLDEN) & _MASK
+        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        yield z ^ (z >> 31)
+
+
+@nb.njit("Tuple((uint64, uint64))(uint64)", cache=True, inline="always")
+def splitmix64(state):
+    """For compiled code: (next state, a random 64-bit word). The same words as `Rng.from_word`."""
+    state = state + nb.uint64(_GOLDEN)
+    z = (state ^ (state >> nb.uint64(30))) * nb.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> nb.uint64(27))) * nb.uint64(0x94D049BB133111EB)
+    return state, z ^ (z >> nb.uint64(31))
+
+
+@nb.njit("uint64(uint64, uint64)", cache=True, inline="always")
+def word_below(word, n):
+    """For compiled code: a random word scaled to {0, …, n − 1}, for n < 2**32; the bias is below 2**-32 · n."""
+    return ((word >> nb.uint64(32)) * n) >> nb.uint64(32)

@@ -1,0 +1,42 @@
+"""What every search method is: something that can be asked for the next step and told what came of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import Any
+
+from ufh_cli.core.rng import Rng
+
+
+class Individual:
+    """A candidate on its way through a trial.
+
+    Attributes
+    ----------
+    candidate : object
+        The point of the search space.
+    key : hashable or None
+        Its functional (or structural) key once it has been computed.
+    fitness : float
+        What the search is told of it; −inf until then.
+    """
+
+    __slots__ = ("candidate", "fitness", "key")
+
+    def __init__(self, candidate: Any, key: Hashable | None = None, fitness: float = float("-inf")) -> None:
+        self.candidate = candidate
+        self.key = key
+        self.fitness = fitness
+
+
+class SearchMethod(ABC):
+    """The outer loop's choices (Method 1 and its rivals). It never evaluates, hashes or mutates."""
+
+    @abstractmethod
+    def ask(self, rng: Rng) -> Individual | None:
+        """The parent whose mutated child comes next, or None for a fresh random candidate."""
+
+    @abstractmethod
+    def tell(self, individual: Individual) -> None:
+        """An individual asked for earlier has its fitness now; in a distributed search the order may differ."""

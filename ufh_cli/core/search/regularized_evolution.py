@@ -1,0 +1,67 @@
+"""Method 1: the child of a tournament's winner replaces the oldest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.search.base import Individual, SearchMethod
+from ufh_cli.core.search.selection import tournament_winner
+
+
+class RegularizedEvolution(SearchMethod):
+    """Regularized evolution (Method 1).
+
+    Parameters
+    ----------
+    population_size : int
+        P, how many of the latest individuals are alive.
+    tournament_size : int
+        T, how many of them compete to be the parent; drawn without replacement.
+    fresh_probability : float
+        The probability of a fresh random candidate instead of a child (1 − the mutation rate of setups such as AutoRL).
+    """
+
+    def __init__(
+        self, *, population_size: int = 100, tournament_size: int = 10, fresh_probability: float = 0.0
+    ) -> None:
+        check_population(population_size, tournament_size)
+        if not 0.0 <= fresh_probability < 1.0:
+            raise ValueError(f"fresh_probability must be in [0, 1), got {fresh_probability}")
+        self.population_size = population_size
+        self.tournament_size = tournament_size
+        self.fresh_probability = fresh_probability
+        self._individuals: list[Individual] = []
+        self._fitness = np.full(population_size, -np.inf)
+        self._told = 0  # individuals that have entered; the oldest sits at _told % population_size
+        self._asked = 0
+
+    def ask(self, rng: Rng) -> Individual | None:
+        self._asked += 1
+        # The first P asked for are seeds. With many workers the P-th answer may still be out: then the tournament is
+        # held among those that are there, and only while it lacks members more seeds are drawn.
+        if self._asked <= self.population_size or self._told < self.tournament_size:
+            return None
+        if self.fresh_probability and rng.uniform() < self.fresh_probability:
+            return None
+        alive = self._fitness if self._told >= self.population_size else self._fitness[: self._told]
+        return self._individuals[tournament_winner(alive, self.tournament_size, rng.word())]
+
+    def tell(self, individual: Individual) -> None:
+        place = self._told % self.population_size
+        if self._told < self.population_size:
+            self._individuals.append(individual)
+        else:
+            self._individuals[place] = individual
+        self._fitness[place] = individual.fitness
+        self._told += 1
+
+
+def check_population(population_size: int, tournament_size: int) -> None:
+    """Raise `ValueError` unless 1 <= tournament_size <= population_size."""
+    if population_size < 1:
+        raise ValueError(f"population_size must be at least 1, got {population_size}")
+    if not 1 <= tournament_size <= population_size:
+        raise ValueError(
+            f"tournament_size must be between 1 and population_size ({population_size}), got {tournament_size}"
+        )

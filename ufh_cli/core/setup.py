@@ -1,0 +1,105 @@
+"""The contract that a setup fulfils: a search space, how to mutate in it, what a candidate is worth, how it behaves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import ClassVar, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from ufh_cli.core.rng import Rng
+
+C = TypeVar("C")  # a candidate: immutable, picklable, small
+
+
+class Evaluation(NamedTuple):
+    """What one evaluation (Method 2) found.
+
+    Attributes
+    ----------
+    fitness : float
+        What the search maximises. NaN counts as minus infinity.
+    cost : float
+        What it took, in the setup's `cost_unit`, the hash not included.
+    """
+
+    fitness: float
+    cost: float
+
+
+class Setup(ABC, Generic[C]):
+    """Base class of setups. A subclass gives the six abstract methods; the rest is optional.
+
+    Its constructor takes keyword-only options with a type and a default each: they become the keys of the section
+    ``[options]`` of a configuration, checked by name and type. The constructor raises `ValueError` with one clear line
+    when values do not fit.
+
+    A setup knows nothing of techniques, search methods, files of results or processes. Instances are made once a
+    process; nothing that a method does may change what a later call returns.
+
+    Attributes
+    ----------
+    cost_unit : str
+        The unit of `Evaluation.cost` and of `hash_cost`, for instance ``"simulated seconds"``.
+    hash_cost : float
+        The cost of computing `hashable_outputs` once.
+    simulated_cost : bool
+        True when evaluations are quick look-ups and costs are simulated: several workers in one trial are then
+        simulated as well.
+    free_reevaluation : bool
+        True when `reevaluate` costs next to nothing, so that it can follow every improvement.
+    data_actions : mapping of str to callable
+        What ``ufh data ACTION SETUP`` can do: ``"fetch"``, ``"convert"``, ``"verify"``. Each takes
+        ``source: Path | None`` and ``progress: Callable[[int, int | None], None]`` (done, total), and returns a
+        sentence on what it did; `ValueError` with one clear line when it could not.
+    """
+
+    cost_unit: ClassVar[str] = "evaluations"
+    hash_cost: float = 0.0
+    simulated_cost: ClassVar[bool] = False
+    free_reevaluation: ClassVar[bool] = False
+    data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
+
+    @abstractmethod
+    def random_candidate(self, rng: Rng) -> C:
+        """A random point of the search space."""
+
+    @abstractmethod
+    def mutate(self, candidate: C, rng: Rng) -> C:
+        """A neighbour of `candidate`; it may behave the same."""
+
+    @abstractmethod
+    def hashable_outputs(self, candidate: C) -> np.ndarray | Sequence[np.ndarray]:
+        """A float array, or several, that tell how `candidate` behaves on canonical examples (Method 3).
+
+        Deterministic: fixed examples and fixed seeds, never a stream from outside.
+        """
+
+    @abstractmethod
+    def evaluate(self, candidate: C, rng: Rng) -> Evaluation:
+        """The fitness of `candidate` on the search's data (Method 2); all randomness comes from `rng`."""
+
+    @abstractmethod
+    def reevaluate(self, candidate: C, rng: Rng) -> float:
+        """The fitness of `candidate` on data that the search never sees."""
+
+    @abstractmethod
+    def describe(self, candidate: C) -> str:
+        """`candidate` as text for a person; `parse` reads it back where a setup has it."""
+
+    def parse(self, text: str) -> C:
+        """The candidate that `text` describes; `ValueError` with one clear line when it does not."""
+        raise ValueError("this setup cannot read a candidate from text")
+
+    def structural_key(self, candidate: C) -> Hashable:
+        """A canonical form of the *representation* of `candidate`: the rival of the functional key (§6.3)."""
+        return candidate
+
+    def fingerprint(self) -> str:
+        """Names the data behind evaluations, so that results on different data are told apart."""
+        return ""
+
+    def notice(self) -> str:
+        """A line that every output shall carry, for instance that the data are not measured ones."""
+        return ""

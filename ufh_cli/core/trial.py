@@ -1,0 +1,281 @@
+"""THE loop: propose, hash, look up or evaluate, tell, record. Every setup, method and machine goes through it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.search import Individual, SearchMethod
+from ufh_cli.core.setup import Setup
+from ufh_cli.core.techniques import Technique
+from ufh_cli.core.timecourse import Improvement, area_under_curve
+from ufh_cli.core.workers import Job, SimulatedWorkers, Workers
+
+KeyFunction = Callable[[Any], Hashable]
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The independent random streams of one trial, all from ``SeedSequence([seed, trial])``.
+
+    Hashing has none: its seeds are fixed inside the setup.
+    """
+
+    search: Rng
+    evaluation: Rng
+    cache: Rng
+    reevaluation: Rng
+
+    @classmethod
+    def of(cls, seed: int, trial: int) -> Streams:
+        return cls(*(Rng.from_seed(child) for child in np.random.SeedSequence([seed, trial]).spawn(4)))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a trial ends: at the first of these.
+
+    Attributes
+    ----------
+    cost : float
+        In the setup's unit, hashing included. What would finish later does not count.
+    candidates : int or None
+        Method 1's N.
+    target_fitness : float or None
+        A best fitness that is good enough.
+    """
+
+    cost: float = math.inf
+    candidates: int | None = None
+    target_fitness: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.cost > 0:
+            raise ValueError(f"the budget's cost must be above 0, got {self.cost}")
+        if self.candidates is not None and self.candidates < 1:
+            raise ValueError(f"the budget's candidates must be at least 1, got {self.candidates}")
+        if math.isinf(self.cost) and self.candidates is None:
+            raise ValueError("a budget needs a cost or a number of candidates")
+
+
+@dataclass
+class TrialResult:
+    """What a trial leaves behind.
+
+    Attributes
+    ----------
+    curve : list of Improvement
+        f(t): a row each time the best changed.
+    best : Individual or None
+        The fittest individual; the first of equals.
+    candidates, evaluations : int
+        Proposed and finished within the budget; of those, evaluated.
+    cache_hits, partial_hits, collisions, comparisons : int
+        Full and partial hits of the cache; in counterfactual mode, wrong hits and hits compared.
+    cost : float
+        Spent when the trial ended, in the setup's unit.
+    duration : float
+        T of the AUC: the budget's cost, or the cost spent where the budget has none.
+    stopped_by : str
+        ``"budget"``, ``"candidates"`` or ``"target"``.
+    """
+
+    curve: list[Improvement] = field(default_factory=list)
+    best: Individual | None = None
+    reevaluated_fitness: float = math.nan
+    candidates: int = 0
+    evaluations: int = 0
+    cache_hits: int = 0
+    partial_hits: int = 0
+    collisions: int = 0
+    comparisons: int = 0
+    cost: float = 0.0
+    duration: float = 0.0
+    stopped_by: str = ""
+
+    @property
+    def auc(self) -> float:
+        return area_under_curve([p.cost for p in self.curve], [p.best_fitness for p in self.curve], self.duration)
+
+    @property
+    def hit_fraction(self) -> float:
+        return self.cache_hits / self.candidates if self.candidates else math.nan
+
+
+class Trial:
+    """One search, from an empty population and an empty cache to its budget's end.
+
+    Parameters
+    ----------
+    setup, search, technique
+        What is searched, how, and with which wrappers. `search` and `technique` belong to this trial alone.
+    key : callable
+        candidate -> key; see `functional_keys` and `Setup.structural_key`.
+    key_cost : float
+        The cost of one key.
+    streams : Streams
+        Where all randomness comes from.
+    budget : Budget
+        When to stop.
+    workers : Workers or None
+        Who evaluates; None is one simulated worker, the serial search.
+    follow_test : bool
+        Re-evaluate on unseen data at each improvement, not only at the end.
+    tolerance : float
+        In counterfactual mode, how far apart two fitnesses may be without being a collision (§6.5).
+    observe : callable or None
+        Called with the trial after each finished candidate.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        search: SearchMethod,
+        technique: Technique,
+        *,
+        key: KeyFunction,
+        key_cost: float,
+        streams: Streams,
+        budget: Budget,
+        workers: Workers | None = None,
+        follow_test: bool = False,
+        tolerance: float = 0.0,
+        observe: Callable[[Trial], None] | None = None,
+    ) -> None:
+        self.setup = setup
+        self.search = search
+        self.technique = technique
+        self.key = key
+        self.key_cost = key_cost
+        self.streams = streams
+        self.budget = budget
+        self.workers = workers or SimulatedWorkers(setup)
+        self.follow_test = follow_test
+        self.tolerance = tolerance
+        self.observe = observe
+        self.proposed = 0
+        self.best_fitness = -math.inf
+        self.result = TrialResult()
+
+    def run(self) -> TrialResult:
+        """Run to the end of the budget."""
+        workers, budget, result = self.workers, self.budget, self.result
+        limit = math.inf if budget.candidates is None else budget.candidates
+        target = math.inf if budget.target_fitness is None else budget.target_fitness
+        result.stopped_by = "candidates"
+        while True:
+            while workers.idle and self.proposed < limit and workers.clock < budget.cost:
+                workers.submit(self._start())
+            if not workers.busy:
+                break
+            job = workers.next()
+            if workers.clock > budget.cost:
+                result.stopped_by = "budget"
+                break
+            self._finish(job)
+            if self.best_fitness >= target:
+                result.stopped_by = "target"
+                break
+        if workers.clock >= budget.cost:
+            result.stopped_by = "budget"
+        result.cost = min(workers.clock, budget.cost)
+        result.duration = result.cost if math.isinf(budget.cost) else budget.cost
+        if result.best is not None:
+            result.reevaluated_fitness = self._test_fitness(result.best)
+        return result
+
+    def _start(self) -> Job:
+        """Propose a candidate and look it up (the upper half of Methods 5 to 9)."""
+        technique = self.technique
+        individual, hashes = self._propose()
+        number = self.proposed
+        self.proposed += 1
+        seed = self.streams.evaluation.word()  # one a candidate, hit or miss: the same under every technique
+        cached = None
+        if technique.cache is not None:
+            if individual.key is None:
+                individual.key = self.key(individual.candidate)
+                hashes += 1
+            cached = technique.cache.lookup(individual.key)
+        evaluate = cached is None or technique.counterfactual
+        return Job(individual, number, seed, hashes * self.key_cost, cached, evaluate)
+
+    def _propose(self) -> tuple[Individual, int]:
+        """The next candidate, and how many keys were computed on the way to it."""
+        rng, setup, filters = self.streams.search, self.setup, self.technique.filters
+        parent = self.search.ask(rng)
+        if parent is None:
+            child = Individual(setup.random_candidate(rng))
+        else:
+            child = Individual(setup.mutate(parent.candidate, rng))
+        if not filters:
+            return child, 0
+        child.key = self.key(child.candidate)
+        hashes = 1
+        if parent is not None:
+            if parent.key is None and any(f.needs_parent_key for f in filters):
+                parent.key = self.key(parent.candidate)
+                hashes += 1
+            for _ in range(self.technique.max_tries):
+                if not any(f.rejects(child.key, parent.key) for f in filters):
+                    break
+                origin = child if self.technique.accumulate else parent
+                child = Individual(setup.mutate(origin.candidate, rng))
+                child.key = self.key(child.candidate)
+                hashes += 1
+        for f in filters:
+            f.admit(child.key)
+        return child, hashes
+
+    def _finish(self, job: Job) -> None:
+        """Take in a finished candidate (the lower half of Methods 5 to 9)."""
+        individual, cache, result = job.individual, self.technique.cache, self.result
+        result.candidates += 1
+        if job.evaluate:
+            result.evaluations += 1
+            fitness = job.fitness if job.fitness == job.fitness else -math.inf
+        if job.cached is not None:
+            result.cache_hits += 1
+            if job.evaluate:
+                result.comparisons += 1
+                # Written so that two equal infinities agree.
+                result.collisions += not (fitness == job.cached or abs(fitness - job.cached) <= self.tolerance)
+            fitness = job.cached
+        elif cache is not None:
+            fitness = cache.store(individual.key, fitness)
+            result.partial_hits = cache.partial_hits
+        individual.fitness = fitness
+        self.search.tell(individual)
+        if fitness > self.best_fitness or result.best is None:
+            self._improve(individual)
+        if self.observe is not None:
+            self.observe(self)
+
+    def _improve(self, individual: Individual) -> None:
+        result = self.result
+        self.best_fitness = individual.fitness
+        result.best = individual
+        test = self._test_fitness(individual) if self.follow_test else math.nan
+        result.curve.append(
+            Improvement(self.workers.clock, result.candidates, result.evaluations, individual.fitness, test)
+        )
+
+    def _test_fitness(self, individual: Individual) -> float:
+        return self.setup.reevaluate(individual.candidate, self.streams.reevaluation)
+
+
+def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:
+    """candidate -> the key of its hashable outputs (Method 3)."""
+    outputs = setup.hashable_outputs
+    return lambda candidate: functional_hash(outputs(candidate))
+
+
+def run_trial(setup: Setup, search: SearchMethod, technique: Technique, **options: Any) -> TrialResult:
+    """Run one trial; the options are those of `Trial`."""
+    return Trial(setup, search, technique, **options).run()

@@ -1,0 +1,112 @@
+"""Who evaluates: the seam between the trial's loop and the machine. These are simulated, serial search included."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable
+from typing import Protocol
+
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.search import Individual
+from ufh_cli.core.setup import Setup
+
+
+class Job:
+    """One candidate between being proposed and being told.
+
+    Attributes
+    ----------
+    individual : Individual
+        The candidate.
+    number : int
+        It was the number-th proposed in its trial, from 0.
+    seed : int
+        The word that seeds its evaluation.
+    cost : float
+        What it has cost so far: the hashes, and its evaluation once that is done.
+    cached : float or None
+        The fitness that the cache answered with.
+    evaluate : bool
+        Whether it is to be evaluated.
+    fitness : float
+        The evaluation's outcome.
+    """
+
+    __slots__ = ("cached", "cost", "evaluate", "fitness", "individual", "number", "seed")
+
+    def __init__(
+        self,
+        individual: Individual,
+        number: int,
+        seed: int,
+        cost: float,
+        cached: float | None,
+        evaluate: bool,
+    ) -> None:
+        self.individual = individual
+        self.number = number
+        self.seed = seed
+        self.cost = cost
+        self.cached = cached
+        self.evaluate = evaluate
+        self.fitness = float("-inf")
+
+    @property
+    def key(self) -> Hashable | None:
+        return self.individual.key
+
+
+class Workers(Protocol):
+    """Evaluates jobs and hands them back in order of completion."""
+
+    clock: float  # the cost spent so far, over all workers
+
+    @property
+    def idle(self) -> int:
+        """How many jobs could be taken at once."""
+
+    @property
+    def busy(self) -> int:
+        """How many jobs are out."""
+
+    def submit(self, job: Job) -> None:
+        """Start a job."""
+
+    def next(self) -> Job:
+        """Wait for a job to be finished; `clock` is then the cost up to that moment."""
+
+
+class SimulatedWorkers:
+    """k workers on simulated cost: an event queue (§6.2.1). One of them is the serial search.
+
+    The clock is the cost spent by all workers together, k times the simulated time that has passed, so that searches
+    with different numbers of workers compare at equal compute.
+    """
+
+    def __init__(self, setup: Setup, count: int = 1) -> None:
+        if count < 1:
+            raise ValueError(f"workers must be at least 1, got {count}")
+        self._evaluate = setup.evaluate
+        self.count = count
+        self.clock = 0.0
+        self._now = 0.0
+        self._events: list[tuple[float, int, Job]] = []
+
+    @property
+    def idle(self) -> int:
+        return self.count - len(self._events)
+
+    @property
+    def busy(self) -> int:
+        return len(self._events)
+
+    def submit(self, job: Job) -> None:
+        if job.evaluate:
+            job.fitness, cost = self._evaluate(job.individual.candidate, Rng.from_word(job.seed))
+            job.cost += cost
+        heapq.heappush(self._events, (self._now + job.cost, job.number, job))
+
+    def next(self) -> Job:
+        self._now, _, job = heapq.heappop(self._events)
+        self.clock = self.count * self._now
+        return job

@@ -1,0 +1,93 @@
+"""Is one better than the other: differences with their intervals and tests."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.series import Series
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second minus first.
+
+    Attributes
+    ----------
+    quantity : str
+        The column compared.
+    first, second : float
+        The two means.
+    difference, low, high : float
+        The difference of the means and its 95 % confidence interval (Student's t; Welch's where not paired).
+    p_value : float
+        Two-sided: Wilcoxon's signed-rank test where paired, else Mann and Whitney's.
+    pairs : int
+        How many pairs; 0 where not paired.
+    """
+
+    quantity: str
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    pairs: int
+
+
+def compare(first: Series, second: Series) -> list[Difference]:
+    """Differences in AUC, final fitness and re-evaluated fitness; trials are paired where both have the same seed.
+
+    Raises
+    ------
+    InputError
+        When the two are of different setups or have fewer than two trials.
+    """
+    a, b = first.results.experiment, second.results.experiment
+    if a["setup"] != b["setup"]:
+        raise InputError(f"cannot compare results of {a['setup']} with results of {b['setup']}")
+    paired = a["seed"] == b["seed"]
+    common = sorted(set(first.numbers) & set(second.numbers)) if paired else []
+    if min(len(first.trials), len(second.trials)) < 2 or (paired and len(common) < 2):
+        raise InputError("a comparison needs at least two finished trials on each side")
+    found = []
+    for quantity in ("auc", "best_fitness", "reevaluated_fitness"):
+        x, y = first.column(quantity), second.column(quantity)
+        if paired:
+            x, y = x[np.isin(first.numbers, common)], y[np.isin(second.numbers, common)]
+        keep = np.isfinite(x) & np.isfinite(y) if paired else None
+        x, y = (x[keep], y[keep]) if keep is not None else (x[np.isfinite(x)], y[np.isfinite(y)])
+        if min(x.size, y.size) >= 2:
+            found.append(_difference(quantity, x, y, paired))
+    return found
+
+
+def _difference(quantity: str, x: np.ndarray, y: np.ndarray, paired: bool) -> Difference:
+    from scipy import stats
+
+    if paired:
+        low, high = stats.ttest_rel(y, x).confidence_interval(0.95)
+        p_value = 1.0 if np.array_equal(x, y) else float(stats.wilcoxon(y, x).pvalue)
+    else:
+        low, high = stats.ttest_ind(y, x, equal_var=False).confidence_interval(0.95)
+        p_value = float(stats.mannwhitneyu(y, x).pvalue)
+    difference = float(y.mean() - x.mean())
+    if math.isnan(low):  # all differences are equal: no spread, no interval
+        low = high = difference
+    return Difference(
+        quantity, float(x.mean()), float(y.mean()), difference, float(low), float(high), p_value, x.size * paired
+    )
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion, after Wilson; (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    from scipy import stats
+
+    interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,146 @@
+"""Results as tables in the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ufh_cli.experiment.compare import Difference, wilson_interval
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.registry import load_setup, setup_entry_points
+from ufh_cli.experiment.series import Series
+
+console = Console()
+
+
+def print_summary(series: Sequence[Series]) -> None:
+    """A row a cell: means over trials, ± two standard errors."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    keys = series[0].results.over if series else []
+    for key in keys or ["technique"]:
+        table.add_column(key)
+    for heading in ("trials", "AUC", "best fitness", "on unseen data", "candidates", "evaluations", "hit fraction"):
+        table.add_column(heading, justify="right")
+    counterfactual = any(one.column("comparisons").any() for one in series)
+    if counterfactual:
+        table.add_column("wrong hits", justify="right")
+    for one in series:
+        row = [
+            *(one.swept.values() if keys else [one.label]),
+            str(len(one.trials)),
+            *(_mean(one.column(name), 5) for name in ("auc", "best_fitness", "reevaluated_fitness")),
+            *(f"{one.column(name).mean():,.0f}" for name in ("candidates", "evaluations")),
+            _mean(one.column("hit_fraction"), 3),
+        ]
+        if counterfactual:
+            row.append(_collision_rate(one))
+        table.add_row(*row)
+    console.print(table)
+    for notice in dict.fromkeys(one.results.notice for one in series):
+        if notice:
+            console.print(f"note: {notice}", style="dim", highlight=False)
+
+
+def print_trials(series: Sequence[Series]) -> None:
+    """A row a trial."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    keys = series[0].results.over if series else []
+    columns = (
+        "trial",
+        "auc",
+        "best_fitness",
+        "reevaluated_fitness",
+        "candidates",
+        "evaluations",
+        "hit_fraction",
+        "cost",
+    )
+    for heading in (*keys, *columns, "stopped_by"):
+        table.add_column(heading, justify="right")
+    for one in series:
+        for row in one.trials:
+            values = [f"{row[name]:.6g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
+            table.add_row(*one.swept.values(), *values, row["stopped_by"])
+    console.print(table)
+
+
+def print_best(series: Sequence[Series]) -> None:
+    """The fittest candidate of each series."""
+    for one in series:
+        entries = [
+            entry
+            for entry in one.results.best
+            if all(entry.get(key) == value for key, value in one.swept.items()) and "fitness" in entry
+        ]
+        if not entries:
+            continue
+        best = max(entries, key=lambda entry: float(entry["fitness"]))
+        unseen = float(best["reevaluated_fitness"])
+        console.print(
+            f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
+            f"trial {best['trial']}, key {best['key']}",
+            highlight=False,
+        )
+        console.print(best["description"], highlight=False, markup=False)
+
+
+def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:
+    """What `compare` found."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    headings = ("", first.label, second.label, "difference", "95 % interval", "p")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    for found in differences:
+        table.add_row(
+            found.quantity,
+            f"{found.first:.6g}",
+            f"{found.second:.6g}",
+            f"{found.difference:+.3g}",
+            f"{found.low:+.3g} … {found.high:+.3g}",
+            f"{found.p_value:.2g}",
+        )
+    console.print(table)
+    pairs = differences[0].pairs if differences else 0
+    console.print(
+        f"{pairs} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
+        if pairs
+        else "independent trials; Welch's interval, Mann and Whitney's test",
+        style="dim",
+    )
+    for notice in dict.fromkeys([first.results.notice, second.results.notice]):
+        if notice:
+            console.print(f"note: {notice}", style="dim", highlight=False)
+
+
+def print_setups() -> None:
+    """The installed setups and what each is, from the first line of its documentation."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("setup", "from", "what"):
+        table.add_column(heading)
+    for name, entry in sorted(setup_entry_points().items()):
+        try:
+            what = (load_setup(name).__doc__ or "").strip().partition("\n")[0]
+        except InputError as error:
+            what = str(error)
+        table.add_row(name, entry.dist.name if entry.dist else "", what)
+    console.print(table)
+
+
+def _mean(values: np.ndarray, digits: int) -> str:
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return "–"
+    if values.size == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{values.mean():.{digits}f} ± {2 * values.std(ddof=1) / math.sqrt(values.size):.{digits}f}"
+
+
+def _collision_rate(series: Series) -> str:
+    collisions, comparisons = (int(series.column(name).sum()) for name in ("collisions", "comparisons"))
+    low, high = wilson_interval(collisions, comparisons)
+    rate = collisions / comparisons if comparisons else math.nan
+    return f"{rate:.2%} ({low:.2%} … {high:.2%})"

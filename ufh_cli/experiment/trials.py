@@ -1,0 +1,146 @@
+"""One trial from its configuration to its record; what a process of the pool runs."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.setup import Setup
+from ufh_cli.core.techniques import make_technique
+from ufh_cli.core.timecourse import Improvement
+from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
+from ufh_cli.core.workers import SimulatedWorkers
+from ufh_cli.experiment.config import ExperimentConfig, make_search
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.registry import load_setup
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What is written of a finished trial.
+
+    Attributes
+    ----------
+    cell, trial : int
+        Which it was.
+    row : dict
+        The columns of ``trials.csv`` after the swept ones.
+    curve : list of Improvement
+        The rows of ``curves.csv``.
+    best : dict
+        Its entry in ``best.json``.
+    """
+
+    cell: int
+    trial: int
+    row: dict[str, Any]
+    curve: list[Improvement]
+    best: dict[str, Any] = field(default_factory=dict)
+
+
+def make_setup(config: ExperimentConfig) -> Setup:
+    """The setup of `config`, made once a process."""
+    return _cached_setup(config.setup, json.dumps(config.options, sort_keys=True))
+
+
+@functools.lru_cache(maxsize=4)
+def _cached_setup(name: str, options: str) -> Setup:
+    try:
+        return load_setup(name)(**json.loads(options))
+    except ValueError as error:
+        raise InputError(f"setup {name}: {error}") from error
+
+
+def make_trial(config: ExperimentConfig, trial: int, observe: Callable[[Trial], None] | None = None) -> Trial:
+    """Trial number `trial` of `config`, ready to run."""
+    setup = make_setup(config)
+    streams = Streams.of(config.seed, trial)
+    forget = config.cache.forget_probability
+    technique = make_technique(
+        config.technique,
+        rng=streams.cache,
+        forget_probability=None if forget == "1/N" else forget,
+        max_evaluations=config.cache.max_evaluations,
+        max_entries=config.cache.max_entries,
+        counterfactual=config.cache.counterfactual,
+        max_seen=config.proposals.max_seen,
+        max_tries=config.proposals.max_tries,
+        accumulate=config.proposals.accumulate,
+    )
+    key, key_cost = make_key(config, setup)
+    return Trial(
+        setup,
+        make_search(config),
+        technique,
+        key=key,
+        key_cost=key_cost,
+        streams=streams,
+        budget=Budget(
+            cost=math.inf if config.budget.cost is None else config.budget.cost,
+            candidates=config.budget.candidates,
+            target_fitness=config.budget.target_fitness,
+        ),
+        workers=SimulatedWorkers(setup, config.workers),
+        follow_test=config.reevaluate == "improvements" or (config.reevaluate == "auto" and setup.free_reevaluation),
+        tolerance=config.cache.tolerance,
+        observe=observe,
+    )
+
+
+def make_key(config: ExperimentConfig, setup: Setup) -> tuple[KeyFunction, float]:
+    """The function from candidate to key that `config` asks for, and what one key costs."""
+    if config.hash.kind == "structural":
+        return setup.structural_key, config.hash.cost or 0.0
+    functional = FunctionalHash(mantissa_bits=config.hash.mantissa_bits, decimals=config.hash.decimals)
+    return functional_keys(setup, functional), setup.hash_cost if config.hash.cost is None else config.hash.cost
+
+
+def run_one(
+    config: ExperimentConfig, cell: int, trial: int, observe: Callable[[Trial], None] | None = None
+) -> TrialRecord:
+    """Run one trial and put its outcome into the form that is written."""
+    start = time.perf_counter()
+    result = make_trial(config, trial, observe).run()
+    return make_record(config, cell, trial, result, time.perf_counter() - start)
+
+
+def make_record(
+    config: ExperimentConfig, cell: int, trial: int, result: TrialResult, wall_seconds: float
+) -> TrialRecord:
+    """The record of a finished trial."""
+    setup = make_setup(config)
+    best: dict[str, Any] = {"trial": trial}
+    if result.best is not None:
+        key = result.best.key
+        best |= {
+            "fitness": result.best.fitness,
+            "reevaluated_fitness": result.reevaluated_fitness,
+            "key": f"{key:016x}" if isinstance(key, int) else repr(key),
+            "description": setup.describe(result.best.candidate),
+        }
+    row = {
+        "trial": trial,
+        "seed": config.seed,
+        "status": "finished",
+        "auc": result.auc,
+        "best_fitness": math.nan if result.best is None else result.best.fitness,
+        "reevaluated_fitness": result.reevaluated_fitness,
+        "candidates": result.candidates,
+        "evaluations": result.evaluations,
+        "cache_hits": result.cache_hits,
+        "hit_fraction": result.hit_fraction,
+        "cost": result.cost,
+        "cost_unit": setup.cost_unit,
+        "wall_seconds": round(wall_seconds, 3),
+        "stopped_by": result.stopped_by,
+        "partial_hits": result.partial_hits,
+        "collisions": result.collisions,
+        "comparisons": result.comparisons,
+    }
+    return TrialRecord(cell, trial, row, result.curve, best)

@@ -1,0 +1,34 @@
+"""A point a trial, side by side: AUC (Figure 5 bottom), unseen data (Figure 6), hit fractions (Figure 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ufh_cli.experiment.series import Series
+from ufh_cli.figures.style import AXIS_LABELS, COLOURS, MARKERS, figure
+
+
+def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
+    """Draw the column `quantity` of each series' trials to `out`, with its mean ± 2 SEM."""
+    jitter = np.random.default_rng(0)
+    notice = " ".join(dict.fromkeys(one.results.notice for one in series)).strip()
+    with figure(out, notice, width=max(3.6, 1.2 * len(series) + 1.6)) as (_, axes):
+        for place, one in enumerate(series):
+            values = one.column(quantity)
+            values = values[np.isfinite(values)]
+            x = place + jitter.uniform(-0.18, 0.18, values.size)
+            style = {"marker": MARKERS[place % len(MARKERS)], "color": COLOURS[place % len(COLOURS)]}
+            axes.scatter(x, values, s=14, alpha=0.45, linewidths=0, **style)
+            if values.size:
+                sem = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
+                axes.errorbar(place, values.mean(), 2 * sem, color="black", marker="_", markersize=16, capsize=4)
+        axes.set_xticks(range(len(series)), [f"{one.label}\n(n = {len(one.trials)})" for one in series])
+        axes.set_xlim(-0.6, len(series) - 0.4)
+        axes.set_ylabel(AXIS_LABELS[quantity])
+        axes.grid(visible=False, axis="x")
+        if quantity == "hit_fraction":
+            axes.set_ylim(0, 1)
+            axes.axhline(0.5, color="#999999", linewidth=0.8, linestyle=":")

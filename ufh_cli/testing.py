@@ -1,0 +1,207 @@
+"""The conformance suite: what every setup must do, ours or a user's.
+
+In a test of your own package::
+
+    import pytest
+    from ufh_cli.testing import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_conformance(check):
+        check(MySetup)
+
+Each check takes a callable that makes the setup, and raises `AssertionError` saying what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.search import RegularizedEvolution
+from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.techniques import make_technique
+from ufh_cli.core.trial import Budget, Streams, Trial, functional_keys
+
+MakeSetup = Callable[[], Setup]
+
+_CANDIDATES = 20
+
+
+def check_proposals_are_reproducible(make_setup: MakeSetup) -> None:
+    """The same stream gives the same candidates and mutations, in another instance too."""
+    first, second = (_walk(make_setup(), Rng.from_seed(1)) for _ in range(2))
+    assert _frozen(first) == _frozen(second), "the same random stream gave different candidates"
+    other = _walk(make_setup(), Rng.from_seed(2))
+    assert _frozen(first) != _frozen(other), "different random streams gave the same candidates"
+
+
+def check_mutation_leaves_the_parent_alone(make_setup: MakeSetup) -> None:
+    """`mutate` returns a candidate and does not change the one it was given; now and then the two differ."""
+    setup, rng = make_setup(), Rng.from_seed(3)
+    differ = 0
+    for _ in range(_CANDIDATES):
+        parent = setup.random_candidate(rng)
+        before = pickle.dumps(parent)
+        child = setup.mutate(parent, rng)
+        assert pickle.dumps(parent) == before, "mutate changed the parent"
+        differ += pickle.dumps(child) != before
+    assert differ > 0, f"none of {_CANDIDATES} mutations changed anything"
+
+
+def check_candidates_survive_pickling(make_setup: MakeSetup) -> None:
+    """A candidate that went to another process and back still behaves the same."""
+    setup = make_setup()
+    key = functional_keys(setup, FunctionalHash())
+    for candidate in _walk(setup, Rng.from_seed(4)):
+        copy = pickle.loads(pickle.dumps(candidate))  # our own bytes, made a moment ago
+        assert key(copy) == key(candidate), "a pickled copy of a candidate has another key"
+
+
+def check_hashable_outputs(make_setup: MakeSetup) -> None:
+    """Float arrays that depend on the candidate alone (Method 3), not on earlier calls or the instance."""
+    setup, fresh = make_setup(), make_setup()
+    candidates = _walk(setup, Rng.from_seed(5))
+    key = functional_keys(setup, FunctionalHash())
+    keys = [key(candidate) for candidate in candidates]
+    for candidate in candidates[:3]:
+        setup.evaluate(candidate, Rng.from_word(6))
+    assert [key(candidate) for candidate in reversed(candidates)] == keys[::-1], (
+        "the hashable outputs changed between two calls"
+    )
+    again = functional_keys(fresh, FunctionalHash())
+    assert [again(candidate) for candidate in candidates] == keys, "another instance hashes otherwise"
+    assert len(set(keys)) > 1, f"all of {len(keys)} candidates have the same key"
+
+
+def check_evaluations(make_setup: MakeSetup) -> None:
+    """Fitness and cost are numbers, cost above zero; the same seed gives the same, in another instance too."""
+    setup, fresh = make_setup(), make_setup()
+    for number, candidate in enumerate(_walk(setup, Rng.from_seed(7))[:5]):
+        fitness, cost = setup.evaluate(candidate, Rng.from_word(number))
+        assert isinstance(fitness, (float, np.floating)), f"the fitness is a {type(fitness).__name__}, not a float"
+        assert 0 < cost < math.inf, f"the cost of an evaluation is {cost}"
+        assert fresh.evaluate(candidate, Rng.from_word(number)) == (fitness, cost) or math.isnan(fitness), (
+            "the same seed gave another evaluation"
+        )
+        unseen = setup.reevaluate(candidate, Rng.from_word(number))
+        assert isinstance(unseen, (float, np.floating)), f"reevaluate returned a {type(unseen).__name__}, not a float"
+
+
+def check_descriptions(make_setup: MakeSetup) -> None:
+    """`describe` tells something; where `parse` exists, it reads it back to the same behaviour."""
+    setup = make_setup()
+    key = functional_keys(setup, FunctionalHash())
+    reads = type(setup).parse is not Setup.parse
+    for candidate in _walk(setup, Rng.from_seed(8)):
+        text = setup.describe(candidate)
+        assert isinstance(text, str), f"describe returned a {type(text).__name__}, not a text"
+        assert text.strip(), "describe returned no text"
+        if reads:
+            assert key(setup.parse(text)) == key(candidate), f"parse reads another candidate from {text!r}"
+
+
+def check_structural_keys(make_setup: MakeSetup) -> None:
+    """A structural key can be looked up, and equal ones mean equal behaviour (§6.3)."""
+    setup = make_setup()
+    key = functional_keys(setup, FunctionalHash())
+    behaviour: dict[Any, Any] = {}
+    for candidate in _walk(setup, Rng.from_seed(9)):
+        structural = setup.structural_key(candidate)
+        assert behaviour.setdefault(structural, key(candidate)) == key(candidate), (
+            "two candidates with the same structural key behave differently"
+        )
+
+
+def check_units(make_setup: MakeSetup) -> None:
+    """The figures that tables and axes need."""
+    setup = make_setup()
+    assert setup.cost_unit, "cost_unit is empty"
+    assert 0 <= setup.hash_cost < math.inf, f"hash_cost is {setup.hash_cost}"
+    for text in (setup.fingerprint(), setup.notice()):
+        assert isinstance(text, str), f"fingerprint and notice are texts, got {type(text).__name__}"
+        assert "\n" not in text, "fingerprint and notice are one line each"
+
+
+def check_fec_leaves_the_search_unaltered(make_setup: MakeSetup) -> None:
+    """The guarantee of §6.2: serially, without collisions or noise, FEC proposes the same sequence of candidates."""
+    assert _frozen(_proposals(make_setup(), "fec")) == _frozen(_proposals(make_setup(), "none")), (
+        "with FEC the search proposed other candidates: hashing or evaluating touches the search's random stream, "
+        "or mutate depends on something else than the candidate and the stream"
+    )
+
+
+CHECKS: Sequence[Callable[[MakeSetup], None]] = (
+    check_proposals_are_reproducible,
+    check_mutation_leaves_the_parent_alone,
+    check_candidates_survive_pickling,
+    check_hashable_outputs,
+    check_evaluations,
+    check_descriptions,
+    check_structural_keys,
+    check_units,
+    check_fec_leaves_the_search_unaltered,
+)
+
+
+def check_setup(make_setup: MakeSetup) -> None:
+    """Run all checks."""
+    for check in CHECKS:
+        check(make_setup)
+
+
+def _walk(setup: Setup, rng: Rng) -> list[Any]:
+    """Random candidates, each followed by a line of descendants."""
+    candidates: list[Any] = []
+    while len(candidates) < _CANDIDATES:
+        candidate = setup.random_candidate(rng)
+        for _ in range(4):
+            candidates.append(candidate)
+            candidate = setup.mutate(candidate, rng)
+    return candidates
+
+
+def _frozen(candidates: Sequence[Any]) -> list[bytes]:
+    return [pickle.dumps(candidate) for candidate in candidates]
+
+
+def _proposals(setup: Setup, technique: str) -> list[Any]:
+    """The candidates of a short serial search whose fitness is a fixed function of behaviour, so without collisions."""
+    streams = Streams.of(0, 0)
+    key = functional_keys(setup, FunctionalHash())
+    proposed = []
+
+    class Recorded(RegularizedEvolution):
+        def tell(self, individual):
+            proposed.append(individual.candidate)
+            super().tell(individual)
+
+    trial = Trial(
+        _FitnessFromKey(setup, key),  # type: ignore[arg-type]
+        Recorded(population_size=10, tournament_size=3),
+        make_technique(technique, rng=streams.cache),
+        key=key,
+        key_cost=0.0,
+        streams=streams,
+        budget=Budget(candidates=100),
+    )
+    trial.run()
+    return proposed
+
+
+class _FitnessFromKey:
+    """Stands before a setup whose evaluations are costly or noisy: fitness is the key, read as a number."""
+
+    def __init__(self, setup: Setup, key: Callable[[Any], Any]) -> None:
+        self._key = key
+        self.random_candidate = setup.random_candidate
+        self.mutate = setup.mutate
+        self.reevaluate = lambda candidate, rng: float(key(candidate))
+
+    def evaluate(self, candidate: Any, rng: Rng) -> Evaluation:
+        return Evaluation(float(self._key(candidate)), 1.0)
