@@ -96,6 +96,17 @@ class Setup(ABC, Generic[C]):
         """A canonical form of the *representation* of `candidate`: the rival of the functional key (§6.3)."""
         return candidate
 
+    def decisions(self) -> Sequence[int]:
+        """How many options each of the categorical choices has that make up a candidate.
+
+        For search methods that learn a policy over choices; empty when the space is not described so.
+        """
+        return ()
+
+    def from_decisions(self, choices: Sequence[int]) -> C | None:
+        """The candidate that these choices make up, one of each of `decisions`; None when it is not a valid one."""
+        return None
+
     def fingerprint(self) -> str:
         """Names the data behind evaluations, so that results on different data are told apart."""
         return ""

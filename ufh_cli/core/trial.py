@@ -162,6 +162,7 @@ class Trial:
         self.proposed = 0
         self.best_fitness = -math.inf
         self.result = TrialResult()
+        search.start(setup)
 
     def run(self) -> TrialResult:
         """Run to the end of the budget."""
@@ -212,6 +213,8 @@ class Trial:
         parent = self.search.ask(rng)
         if parent is None:
             child = Individual(setup.random_candidate(rng))
+        elif self.search.brings_candidates:
+            child, parent = parent, None
         else:
             child = Individual(setup.mutate(parent.candidate, rng))
         if not filters:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, ClassVar
 
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Setup
 
 
 class Individual:
@@ -31,7 +32,18 @@ class Individual:
 
 
 class SearchMethod(ABC):
-    """The outer loop's choices (Method 1 and its rivals). It never evaluates, hashes or mutates."""
+    """The outer loop's choices (Method 1 and its rivals). It never evaluates, hashes or mutates.
+
+    Attributes
+    ----------
+    brings_candidates : bool
+        True when `ask` returns the next individual itself and not its parent.
+    """
+
+    brings_candidates: ClassVar[bool] = False
+
+    def start(self, setup: Setup) -> None:  # noqa: B027
+        """A trial begins in this space; `ValueError` with one clear line when the method cannot search it."""
 
     @abstractmethod
     def ask(self, rng: Rng) -> Individual | None:

@@ -1,0 +1,143 @@
+"""NAS-Bench-101 as a setup: specs are mutated, their cells looked up in a table of measured or modelled accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from setups.nasbench import data
+from setups.nasbench.space import Space, describe, parse
+from setups.nasbench.table import Table, data_directory, open_table
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Evaluation, Setup
+
+HALFWAY, FINAL = 0, 1
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+_SPACE_FILE = "space-v1.npy"
+
+
+class NasBench(Setup[int]):
+    """NAS-Bench-101 (setup D, §4.4): cells of a convolutional network, looked up in a table.
+
+    A candidate is a spec: an unpruned graph of seven vertices, as one integer (see `setups.nasbench.enumeration`). Its
+    fitness is the validation accuracy after 108 epochs, its cost the simulated seconds of that training; the hashable
+    outputs are four accuracies of the training of 4 epochs.
+
+    Parameters
+    ----------
+    table : str
+        ``"surrogate"`` (embedded, made by a model), ``"official"`` (once converted), or a table's folder.
+    run : {"random", "0", "1", "2"}
+        Which of the three trainings of a cell an evaluation looks up. A fixed one makes fitness deterministic.
+    noise : float
+        Standard deviation of Gaussian noise added to the fitness (§6.2.3).
+    mutation_rate : float
+        1 flips each of the 21 edges with probability 1/7 and changes each of the 5 operations with probability 1/5.
+    """
+
+    cost_unit: ClassVar[str] = "simulated seconds"
+    hash_cost: float = 10.0
+    simulated_cost: ClassVar[bool] = True
+    free_reevaluation: ClassVar[bool] = True
+    data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {
+        "fetch": data.fetch_official,
+        "convert": data.convert_official,
+        "verify": data.verify_tables,
+    }
+
+    def __init__(
+        self,
+        *,
+        table: str = "surrogate",
+        run: Literal["random", "0", "1", "2"] = "random",
+        noise: float = 0.0,
+        mutation_rate: float = 1.0,
+    ) -> None:
+        if not 0.0 <= noise < np.inf:
+            raise ValueError(f"noise must be a standard deviation of at least 0, got {noise}")
+        if not 0.0 < mutation_rate <= 5.0:
+            raise ValueError(f"mutation_rate must be above 0 and at most 5, got {mutation_rate}")
+        self._table: Table = open_table(table)
+        space = _space()
+        if not np.array_equal(space.cells, self._table.cells):
+            raise ValueError(f"the table in {self._table.path} does not hold exactly the cells of NAS-Bench-101")
+        self._space = space
+        self._index = space.index
+        self._runs = None if run == "random" else int(run)
+        self._noise = noise
+        self._mutation_rate = mutation_rate
+        # In the authors' order: train before validation, the end before half-way.
+        first = self._table.accuracy4[:, 0]
+        order = [
+            first[:, FINAL, TRAIN],
+            first[:, HALFWAY, TRAIN],
+            first[:, FINAL, VALIDATION],
+            first[:, HALFWAY, VALIDATION],
+        ]
+        self._outputs = np.ascontiguousarray(np.stack(order, axis=1), dtype=np.float64)
+        self._validation = np.ascontiguousarray(self._table.accuracy108[:, :, FINAL, VALIDATION], dtype=np.float64)
+        self._seconds = np.ascontiguousarray(self._table.time108[:, :, FINAL], dtype=np.float64)
+        self._test = self._table.accuracy108[:, :, FINAL, TEST]
+
+    def random_candidate(self, rng: Rng) -> int:
+        """A random valid spec: each edge with probability 1/2, uniform operations, until valid."""
+        return self._space.random(rng.word())
+
+    def mutate(self, candidate: int, rng: Rng) -> int:
+        """The authors' mutation of the unpruned spec, repeated until valid."""
+        return self._space.mutate(candidate, rng.word(), self._mutation_rate)
+
+    def hashable_outputs(self, candidate: int) -> np.ndarray:
+        """Four accuracies of run 0 of the 4-epoch training, shape (4,), float64 (§4.4)."""
+        return self._outputs[self._index(candidate)]
+
+    def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
+        """Validation accuracy after 108 epochs, and the seconds of that training."""
+        cell = self._index(candidate)
+        run = rng.integer(3) if self._runs is None else self._runs
+        fitness = self._validation.item(cell, run)
+        if self._noise:
+            fitness += self._noise * float(rng.generator().standard_normal())
+        return Evaluation(fitness, self._seconds.item(cell, run))
+
+    def reevaluate(self, candidate: int, rng: Rng) -> float:
+        """Test accuracy after 108 epochs, the mean of the three trainings."""
+        return float(self._test[self._index(candidate)].mean(dtype=np.float64))
+
+    def structural_key(self, candidate: int) -> Hashable:
+        """The isomorphism class of the pruned graph: its row in the enumeration of all cells (§6.3)."""
+        return self._index(candidate)
+
+    def describe(self, candidate: int) -> str:
+        """The spec's edges and operations on one line."""
+        return describe(candidate)
+
+    def parse(self, text: str) -> int:
+        """The spec that `describe` would write as `text`."""
+        return parse(text)
+
+    def fingerprint(self) -> str:
+        """Names the table."""
+        return f"nasbench table {self._table.fingerprint}"
+
+    def notice(self) -> str:
+        """Says so when the accuracies are modelled, not measured."""
+        if self._table.source == "official":
+            return ""
+        return "accuracies are of the embedded surrogate model, not NAS-Bench-101's measurements"
+
+
+def _space() -> Space:
+    """The search space, from the file that an earlier process left, else built and left for the next."""
+    path = data_directory() / "nasbench" / _SPACE_FILE
+    with suppress(OSError, ValueError):
+        return Space.load(path)
+    space = Space.build()
+    with suppress(OSError):  # only a convenience: it is built in less than a second
+        path.parent.mkdir(parents=True, exist_ok=True)
+        space.save(path)
+    return space
