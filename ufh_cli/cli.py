@@ -283,7 +283,7 @@ def _run(experiment: Experiment, name: str | None, resume: bool, results: Path, 
     if resume and not (path / "experiment.toml").exists():
         raise InputError(f"there is nothing to resume in {path}")
     try:
-        finished = run_experiment(experiment, path, jobs or os.cpu_count() or 1)
+        finished = run_experiment(experiment, path, jobs)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; finished trials are in {path}; the same command goes on from there", err=True)
         raise

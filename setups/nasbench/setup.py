@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from setups.nasbench import data
-from setups.nasbench.space import Space, describe, parse
+from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT
+from setups.nasbench.space import Space, describe, is_valid, parse
 from setups.nasbench.table import Table, data_directory, open_table
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
@@ -17,6 +18,7 @@ from ufh_cli.core.setup import Evaluation, Setup
 HALFWAY, FINAL = 0, 1
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
+_DECISIONS = (2,) * LABELS_SHIFT + (len(OPS),) * (MAX_VERTICES - 2)
 _SPACE_FILE = "space-v1.npy"
 
 
@@ -43,6 +45,7 @@ class NasBench(Setup[int]):
     hash_cost: float = 10.0
     simulated_cost: ClassVar[bool] = True
     free_reevaluation: ClassVar[bool] = True
+    costly: bool = False
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {
         "fetch": data.fetch_official,
         "convert": data.convert_official,
@@ -119,6 +122,26 @@ class NasBench(Setup[int]):
     def parse(self, text: str) -> int:
         """The spec that `describe` would write as `text`."""
         return parse(text)
+
+    def decisions(self) -> Sequence[int]:
+        """21 edges, absent or present, then 5 operations."""
+        return _DECISIONS
+
+    def from_decisions(self, choices: Sequence[int]) -> int | None:
+        """The spec of these edges and operations, in the order of the code; None when it is not valid."""
+        edges = labels = 0
+        for present in reversed(choices[:LABELS_SHIFT]):
+            edges = 2 * edges + present
+        for operation in reversed(choices[LABELS_SHIFT:]):
+            labels = len(OPS) * labels + operation
+        spec = MAX_VERTICES << VERTICES_SHIFT | labels << LABELS_SHIFT | edges
+        return spec if is_valid(spec) else None
+
+    def draw(self, candidate: int, axes: Any) -> None:
+        """The spec as a graph; what pruning takes away is drawn pale."""
+        from setups.nasbench.drawing import draw_spec
+
+        draw_spec(candidate, axes)
 
     def fingerprint(self) -> str:
         """Names the table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Setup(ABC, Generic[C]):
         simulated as well.
     free_reevaluation : bool
         True when `reevaluate` costs next to nothing, so that it can follow every improvement.
+    costly : bool
+        False when evaluations take so little time that it is quicker to repeat them than to keep a journal of them.
     data_actions : mapping of str to callable
         What ``ufh data ACTION SETUP`` can do: ``"fetch"``, ``"convert"``, ``"verify"``. Each takes
         ``source: Path | None`` and ``progress: Callable[[int, int | None], None]`` (done, total), and returns a
@@ -59,6 +61,7 @@ class Setup(ABC, Generic[C]):
     hash_cost: float = 0.0
     simulated_cost: ClassVar[bool] = False
     free_reevaluation: ClassVar[bool] = False
+    costly: bool = True
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
 
     @abstractmethod
@@ -106,6 +109,11 @@ class Setup(ABC, Generic[C]):
     def from_decisions(self, choices: Sequence[int]) -> C | None:
         """The candidate that these choices make up, one of each of `decisions`; None when it is not a valid one."""
         return None
+
+    def draw(self, candidate: C, axes: Any) -> None:
+        """Draw `candidate` on matplotlib's `axes`, for figures of equivalents; its description where not overridden."""
+        axes.set_axis_off()
+        axes.text(0.0, 1.0, self.describe(candidate), va="top", family="monospace", fontsize=7, wrap=True)
 
     def fingerprint(self) -> str:
         """Names the data behind evaluations, so that results on different data are told apart."""

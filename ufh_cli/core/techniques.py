@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
+from ufh_cli.core.names import nearest
 from ufh_cli.core.rng import Rng
 
 CACHES = ("fec", "forgetful-fec", "fea")
@@ -85,6 +86,8 @@ class Technique:
         What may answer instead of an evaluation.
     counterfactual : bool
         Evaluate on a hit too and compare, to count collisions (§6.5). The search still sees the cached fitness.
+    wait_for_duplicates : bool
+        In a distributed search, let a candidate wait for one with the same key that is being evaluated (§6.2.1).
     """
 
     filters: list[ProposalFilter] = field(default_factory=list)
@@ -92,6 +95,7 @@ class Technique:
     accumulate: bool = True
     cache: FunctionalEquivalenceCache | None = None
     counterfactual: bool = False
+    wait_for_duplicates: bool = False
 
 
 def parse_technique(name: str) -> list[str]:
@@ -105,7 +109,7 @@ def parse_technique(name: str) -> list[str]:
     parts = name.split("+")
     for part in parts:
         if part not in TECHNIQUES:
-            raise ValueError(f"unknown technique {part!r}; known are {', '.join(TECHNIQUES)}, joined by +")
+            raise ValueError(f"unknown technique {part!r}; {nearest(part, TECHNIQUES)}")
     if len(set(parts)) < len(parts):
         raise ValueError(f"technique {name!r} names a part twice")
     if "none" in parts and len(parts) > 1:
@@ -124,6 +128,7 @@ def make_technique(
     max_evaluations: int = 4,
     max_entries: int | None = None,
     counterfactual: bool = False,
+    wait_for_duplicates: bool = False,
     max_seen: int = 10,
     max_tries: int = 100,
     accumulate: bool = True,
@@ -132,7 +137,12 @@ def make_technique(
     if max_tries < 0:
         raise ValueError(f"max_tries must be at least 0, got {max_tries}")
     parts = parse_technique(name)
-    technique = Technique(max_tries=max_tries, accumulate=accumulate, counterfactual=counterfactual)
+    technique = Technique(
+        max_tries=max_tries,
+        accumulate=accumulate,
+        counterfactual=counterfactual,
+        wait_for_duplicates=wait_for_duplicates,
+    )
     for part in parts:
         if part == "fec":
             technique.cache = FunctionalEquivalenceCache(max_entries=max_entries)

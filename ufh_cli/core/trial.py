@@ -78,6 +78,9 @@ class TrialResult:
         Proposed and finished within the budget; of those, evaluated.
     cache_hits, partial_hits, collisions, comparisons : int
         Full and partial hits of the cache; in counterfactual mode, wrong hits and hits compared.
+    repeats, waits : int
+        In a distributed search, evaluations of a key that was being evaluated already, and full hits that waited for
+        such an evaluation instead.
     cost : float
         Spent when the trial ended, in the setup's unit.
     duration : float
@@ -95,6 +98,8 @@ class TrialResult:
     partial_hits: int = 0
     collisions: int = 0
     comparisons: int = 0
+    repeats: int = 0
+    waits: int = 0
     cost: float = 0.0
     duration: float = 0.0
     stopped_by: str = ""
@@ -161,6 +166,8 @@ class Trial:
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
+        self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
+        self._waiting: dict[Hashable, list[Job]] = {}
         self.result = TrialResult()
         search.start(setup)
 
@@ -179,6 +186,9 @@ class Trial:
             if workers.clock > budget.cost:
                 result.stopped_by = "budget"
                 break
+            if job.waits and job.cached is None:
+                job.arrived = True
+                continue
             self._finish(job)
             if self.best_fitness >= target:
                 result.stopped_by = "target"
@@ -204,8 +214,21 @@ class Trial:
                 individual.key = self.key(individual.candidate)
                 hashes += 1
             cached = technique.cache.lookup(individual.key)
-        evaluate = cached is None or technique.counterfactual
-        return Job(individual, number, seed, hashes * self.key_cost, cached, evaluate)
+        job = Job(individual, number, seed, hashes * self.key_cost, cached, cached is None or technique.counterfactual)
+        if cached is None and technique.cache is not None:
+            self._note_in_flight(job)
+        return job
+
+    def _note_in_flight(self, job: Job) -> None:
+        """A candidate that the cache does not know: is another with its key being evaluated just now?"""
+        key = job.key
+        others = self._in_flight.get(key, 0)
+        if others and self.technique.wait_for_duplicates:
+            job.waits, job.evaluate = True, False
+            self._waiting.setdefault(key, []).append(job)
+        else:
+            job.repeats = others > 0
+            self._in_flight[key] = others + 1
 
     def _propose(self) -> tuple[Individual, int]:
         """The next candidate, and how many keys were computed on the way to it."""
@@ -250,15 +273,30 @@ class Trial:
                 # Written so that two equal infinities agree.
                 result.collisions += not (fitness == job.cached or abs(fitness - job.cached) <= self.tolerance)
             fitness = job.cached
+            result.waits += job.waits
         elif cache is not None:
             fitness = cache.store(individual.key, fitness)
             result.partial_hits = cache.partial_hits
+            result.repeats += job.repeats
         individual.fitness = fitness
         self.search.tell(individual)
         if fitness > self.best_fitness or result.best is None:
             self._improve(individual)
         if self.observe is not None:
             self.observe(self)
+        if cache is not None and job.cached is None:
+            self._release(individual)
+
+    def _release(self, individual: Individual) -> None:
+        """An evaluation is over: those that waited for it have their fitness."""
+        key = individual.key
+        self._in_flight[key] -= 1
+        if not self._in_flight[key]:
+            del self._in_flight[key]
+        for job in self._waiting.pop(key, ()):
+            job.cached = individual.fitness
+            if job.arrived:
+                self._finish(job)
 
     def _improve(self, individual: Individual) -> None:
         result = self.result

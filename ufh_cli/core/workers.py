@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Protocol
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
-from ufh_cli.core.setup import Setup
+from ufh_cli.core.setup import Evaluation, Setup
 
 
 class Job:
@@ -30,9 +31,26 @@ class Job:
         Whether it is to be evaluated.
     fitness : float
         The evaluation's outcome.
+    repeats : bool
+        It evaluates a key that was being evaluated already: the waste of a distributed search.
+    waits : bool
+        It waits for another job with its key instead; `cached` is then filled in when that one is finished.
+    arrived : bool
+        It waits, and has come back from its worker.
     """
 
-    __slots__ = ("cached", "cost", "evaluate", "fitness", "individual", "number", "seed")
+    __slots__ = (
+        "arrived",
+        "cached",
+        "cost",
+        "evaluate",
+        "fitness",
+        "individual",
+        "number",
+        "repeats",
+        "seed",
+        "waits",
+    )
 
     def __init__(
         self,
@@ -50,6 +68,9 @@ class Job:
         self.cached = cached
         self.evaluate = evaluate
         self.fitness = float("-inf")
+        self.repeats = False
+        self.waits = False
+        self.arrived = False
 
     @property
     def key(self) -> Hashable | None:
@@ -76,17 +97,31 @@ class Workers(Protocol):
         """Wait for a job to be finished; `clock` is then the cost up to that moment."""
 
 
+def evaluate_job(setup: Setup, job: Job) -> Evaluation:
+    """The job's evaluation, in this process."""
+    return setup.evaluate(job.individual.candidate, Rng.from_word(job.seed))
+
+
 class SimulatedWorkers:
     """k workers on simulated cost: an event queue (§6.2.1). One of them is the serial search.
 
     The clock is the cost spent by all workers together, k times the simulated time that has passed, so that searches
     with different numbers of workers compare at equal compute.
+
+    Parameters
+    ----------
+    setup : Setup
+        Evaluates, here and now.
+    count : int
+        k.
+    evaluate : callable or None
+        Job -> Evaluation, in place of the setup's own; for instance from a journal.
     """
 
-    def __init__(self, setup: Setup, count: int = 1) -> None:
+    def __init__(self, setup: Setup, count: int = 1, evaluate: Callable[[Job], Evaluation] | None = None) -> None:
         if count < 1:
             raise ValueError(f"workers must be at least 1, got {count}")
-        self._evaluate = setup.evaluate
+        self._evaluate = evaluate or partial(evaluate_job, setup)
         self.count = count
         self.clock = 0.0
         self._now = 0.0
@@ -102,7 +137,7 @@ class SimulatedWorkers:
 
     def submit(self, job: Job) -> None:
         if job.evaluate:
-            job.fitness, cost = self._evaluate(job.individual.candidate, Rng.from_word(job.seed))
+            job.fitness, cost = self._evaluate(job)
             job.cost += cost
         heapq.heappush(self._events, (self._now + job.cost, job.number, job))
 

@@ -53,6 +53,7 @@ class CacheConfig(_Section):
     max_entries: OptionalWhole = Field(default=None, ge=1)
     counterfactual: bool = False
     tolerance: float = Field(default=0.0, ge=0)
+    wait_for_duplicates: bool = False
 
 
 class ProposalConfig(_Section):
@@ -61,6 +62,13 @@ class ProposalConfig(_Section):
     max_tries: Whole = Field(default=100, ge=0)
     accumulate: bool = True
     max_seen: Whole = Field(default=10, ge=0)
+
+
+class EvaluationConfig(_Section):
+    """What happens to evaluations that do not end well; only with several workers or a timeout."""
+
+    timeout: OptionalFloat = Field(default=None, gt=0)
+    attempts: Whole = Field(default=3, ge=1)
 
 
 class BudgetConfig(_Section):
@@ -85,6 +93,7 @@ class ExperimentConfig(_Section):
     cache: CacheConfig = CacheConfig()
     proposals: ProposalConfig = ProposalConfig()
     budget: BudgetConfig = BudgetConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     options: dict[str, Any] = Field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,19 +1,9 @@
 """Bad input, told in one line."""
 
-from __future__ import annotations
+from ufh_cli.core.names import nearest
 
-import difflib
-from collections.abc import Iterable
+__all__ = ["InputError", "nearest"]
 
 
 class InputError(ValueError):
     """What the user gave does not fit. The message is one line: what, where, and what would be right."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that `name` was probably meant to be, or the list of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"known are {', '.join(names)}" if names else "there are none"

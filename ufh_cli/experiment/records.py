@@ -24,19 +24,13 @@ from ufh_cli.experiment.trials import TrialRecord
 TRIAL_COLUMNS = (
     "trial", "seed", "status", "auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "cache_hits",
     "hit_fraction", "cost", "cost_unit", "wall_seconds", "stopped_by", "partial_hits", "collisions", "comparisons",
+    "repeats", "waits",
 )  # fmt: skip
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
-_WHOLE_COLUMNS = {
-    "trial",
-    "seed",
-    "candidates",
-    "evaluations",
-    "cache_hits",
-    "partial_hits",
-    "collisions",
-    "comparisons",
-}
+_FLOAT_COLUMNS = {
+    "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
+}  # fmt: skip
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
 
 
@@ -292,7 +286,7 @@ def _read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
     if column in _TEXT_COLUMNS or (column not in TRIAL_COLUMNS and column not in CURVE_COLUMNS):
         return text
-    return int(text) if column in _WHOLE_COLUMNS else float(text)
+    return float(text) if column in _FLOAT_COLUMNS else int(text)
 
 
 def _read_best(path: Path) -> list[dict[str, Any]]:

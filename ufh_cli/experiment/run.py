@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,17 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.techniques import parse_technique
 from ufh_cli.core.trial import Trial
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.progress import progress_bar
+from ufh_cli.experiment.journal import Journal, experiment_identity
+from ufh_cli.experiment.parallel import Running
+from ufh_cli.experiment.progress import Bar, progress_bar
 from ufh_cli.experiment.records import Recorder, Results, experiment_differences, make_provenance
 from ufh_cli.experiment.sweep import Cell, make_cells
-from ufh_cli.experiment.trials import TrialRecord, make_key, make_setup
+from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_key, make_setup
 from ufh_cli.experiment.workers import run_tasks
 
+JOURNAL = "journal.jsonl"
 _WRITE_EVERY = 1.0  # seconds
+_SHOW_EVERY = 0.25  # seconds
 
 
 @dataclass(frozen=True)
@@ -94,25 +99,25 @@ def choose_name(experiment: Experiment, root: Path) -> str:
     raise AssertionError("unreachable")
 
 
-def run_experiment(experiment: Experiment, path: Path, jobs: int) -> Results:
+def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None) -> Results:
     """Run what is missing of `experiment` in the folder `path`, `jobs` trials at a time.
 
-    An interruption (KeyboardInterrupt) leaves every finished trial in the files.
+    An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
+    costly setup in the journal.
     """
     recorder = Recorder(path, experiment.tables, experiment.provenance, [cell.swept for cell in experiment.cells])
     unwritten: list[TrialRecord] = []
     try:
+        surroundings = _surroundings(experiment, path)
         everything = [(cell, trial) for trial in range(experiment.trials) for cell in range(len(experiment.cells))]
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
-
-            def observe(trial: Trial) -> None:
-                if trial.result.candidates % 1000 == 0:
-                    bar.show(note=f"{trial.result.candidates:,} candidates, best {trial.best_fitness:.6g}")
-
+            follow = Follow(bar)
             written = time.monotonic()
-            for records in run_tasks(experiment.cells, tasks, jobs, observe):
+            for records in run_tasks(
+                experiment.cells, tasks, jobs or _default_jobs(experiment), surroundings, follow.trial, follow.workers
+            ):
                 unwritten += records
                 bar.advance(len(records))
                 # Writing now and then, not after every trial, keeps the disk out of the way of quick trials.
@@ -127,3 +132,45 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int) -> Results:
         finally:
             recorder.close()
     return Results(path)
+
+
+class Follow:
+    """Shows on a progress bar how the trial in this process stands, a few times a second."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._shown = 0.0
+        self._trial = self._workers = ""
+
+    def trial(self, trial: Trial) -> None:
+        """A candidate is finished."""
+        if time.monotonic() - self._shown > _SHOW_EVERY:
+            result = trial.result
+            self._trial = f"{result.candidates:,} candidates, best {trial.best_fitness:.6g}, {result.cache_hits:,} hits"
+            self._show()
+
+    def workers(self, running: Sequence[Running]) -> None:
+        """What the workers are at."""
+        if time.monotonic() - self._shown > _SHOW_EVERY:
+            now = time.monotonic()
+            self._workers = " | ".join(f"#{one.job.number} {now - one.started:.0f} s" for one in running)
+            self._show()
+
+    def _show(self) -> None:
+        self._shown = time.monotonic()
+        self._bar.show(note="; ".join(filter(None, [self._trial, self._workers])))
+
+
+def _surroundings(experiment: Experiment, path: Path) -> Surroundings:
+    """With a journal where evaluations are costly; it is checked, and a torn last line cut off, before any trial."""
+    if not any(make_setup(cell.config).costly for cell in experiment.cells):
+        return Surroundings()
+    identity = experiment_identity(experiment.tables, experiment.provenance["data"])
+    Journal(path / JOURNAL, identity).repair()
+    return Surroundings(path / JOURNAL, identity)
+
+
+def _default_jobs(experiment: Experiment) -> int:
+    """A process for each processor: of trials, unless a trial has processes of its own."""
+    parallel = any(is_parallel(cell.config, make_setup(cell.config)) for cell in experiment.cells)
+    return 1 if parallel else os.cpu_count() or 1

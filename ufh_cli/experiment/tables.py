@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,17 +15,18 @@ from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.registry import load_setup, setup_entry_points
 from ufh_cli.experiment.series import Series
 
-console = Console()
+# Whatever goes into a file or a pipe is not folded to some terminal's width.
+console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def print_summary(series: Sequence[Series]) -> None:
     """A row a cell: means over trials, ± two standard errors."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = _table()
     keys = series[0].results.over if series else []
     for key in keys or ["technique"]:
         table.add_column(key)
-    for heading in ("trials", "AUC", "best fitness", "on unseen data", "candidates", "evaluations", "hit fraction"):
-        table.add_column(heading, justify="right")
+    for heading in ("trials", "AUC", "best", "on unseen data", "candidates", "evaluations", "hits"):
+        table.add_column(heading, justify="right", no_wrap=True)
     counterfactual = any(one.column("comparisons").any() for one in series)
     if counterfactual:
         table.add_column("wrong hits", justify="right")
@@ -42,12 +44,12 @@ def print_summary(series: Sequence[Series]) -> None:
     console.print(table)
     for notice in dict.fromkeys(one.results.notice for one in series):
         if notice:
-            console.print(f"note: {notice}", style="dim", highlight=False)
+            console.print(f"note: {notice}", style="dim")
 
 
 def print_trials(series: Sequence[Series]) -> None:
     """A row a trial."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = _table()
     keys = series[0].results.over if series else []
     columns = (
         "trial",
@@ -83,14 +85,13 @@ def print_best(series: Sequence[Series]) -> None:
         console.print(
             f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
             f"trial {best['trial']}, key {best['key']}",
-            highlight=False,
         )
-        console.print(best["description"], highlight=False, markup=False)
+        console.print(best["description"])
 
 
 def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:
     """What `compare` found."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = _table()
     headings = ("", first.label, second.label, "difference", "95 % interval", "p")
     for heading in headings:
         table.add_column(heading, justify="right" if heading else "left")
@@ -113,12 +114,12 @@ def print_differences(first: Series, second: Series, differences: Sequence[Diffe
     )
     for notice in dict.fromkeys([first.results.notice, second.results.notice]):
         if notice:
-            console.print(f"note: {notice}", style="dim", highlight=False)
+            console.print(f"note: {notice}", style="dim")
 
 
 def print_setups() -> None:
     """The installed setups and what each is, from the first line of its documentation."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = _table()
     for heading in ("setup", "from", "what"):
         table.add_column(heading)
     for name, entry in sorted(setup_entry_points().items()):
@@ -128,6 +129,10 @@ def print_setups() -> None:
             what = str(error)
         table.add_row(name, entry.dist.name if entry.dist else "", what)
     console.print(table)
+
+
+def _table() -> Table:
+    return Table(box=None, header_style="bold", pad_edge=False)
 
 
 def _mean(values: np.ndarray, digits: int) -> str:

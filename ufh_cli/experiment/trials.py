@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.setup import Setup
-from ufh_cli.core.techniques import make_technique
+from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
-from ufh_cli.core.workers import SimulatedWorkers
+from ufh_cli.core.workers import SimulatedWorkers, Workers
 from ufh_cli.experiment.config import ExperimentConfig, make_search
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.registry import load_setup
+from ufh_cli.experiment.evaluation import SetupSpec
+from ufh_cli.experiment.journal import Journal
+from ufh_cli.experiment.parallel import LocalSite, ParallelWorkers, Running
+from ufh_cli.experiment.replay import Replay
 
 
 @dataclass(frozen=True)
@@ -44,40 +45,47 @@ class TrialRecord:
     best: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a trial runs and what it keeps; nothing that changes its outcome when serial.
+
+    Attributes
+    ----------
+    journal : Path or None
+        The journal's file, where one is kept.
+    identity : str
+        The experiment that the journal must be of.
+    """
+
+    journal: Path | None = None
+    identity: str = ""
+
+
 def make_setup(config: ExperimentConfig) -> Setup:
     """The setup of `config`, made once a process."""
-    return _cached_setup(config.setup, json.dumps(config.options, sort_keys=True))
+    return setup_spec(config).make()
 
 
-@functools.lru_cache(maxsize=4)
-def _cached_setup(name: str, options: str) -> Setup:
-    try:
-        return load_setup(name)(**json.loads(options))
-    except ValueError as error:
-        raise InputError(f"setup {name}: {error}") from error
+def setup_spec(config: ExperimentConfig) -> SetupSpec:
+    """Names the setup of `config` with its options."""
+    return SetupSpec.of(config.setup, config.options)
 
 
-def make_trial(config: ExperimentConfig, trial: int, observe: Callable[[Trial], None] | None = None) -> Trial:
-    """Trial number `trial` of `config`, ready to run."""
+def make_trial(
+    config: ExperimentConfig,
+    trial: int,
+    *,
+    workers: Workers | None = None,
+    observe: Callable[[Trial], None] | None = None,
+) -> Trial:
+    """Trial number `trial` of `config`, ready to run; `workers` are simulated ones unless given."""
     setup = make_setup(config)
     streams = Streams.of(config.seed, trial)
-    forget = config.cache.forget_probability
-    technique = make_technique(
-        config.technique,
-        rng=streams.cache,
-        forget_probability=None if forget == "1/N" else forget,
-        max_evaluations=config.cache.max_evaluations,
-        max_entries=config.cache.max_entries,
-        counterfactual=config.cache.counterfactual,
-        max_seen=config.proposals.max_seen,
-        max_tries=config.proposals.max_tries,
-        accumulate=config.proposals.accumulate,
-    )
     key, key_cost = make_key(config, setup)
     return Trial(
         setup,
         make_search(config),
-        technique,
+        _technique(config, streams),
         key=key,
         key_cost=key_cost,
         streams=streams,
@@ -86,10 +94,26 @@ def make_trial(config: ExperimentConfig, trial: int, observe: Callable[[Trial], 
             candidates=config.budget.candidates,
             target_fitness=config.budget.target_fitness,
         ),
-        workers=SimulatedWorkers(setup, config.workers),
+        workers=workers or SimulatedWorkers(setup, config.workers),
         follow_test=config.reevaluate == "improvements" or (config.reevaluate == "auto" and setup.free_reevaluation),
         tolerance=config.cache.tolerance,
         observe=observe,
+    )
+
+
+def _technique(config: ExperimentConfig, streams: Streams) -> Technique:
+    forget = config.cache.forget_probability
+    return make_technique(
+        config.technique,
+        rng=streams.cache,
+        forget_probability=None if forget == "1/N" else forget,
+        max_evaluations=config.cache.max_evaluations,
+        max_entries=config.cache.max_entries,
+        counterfactual=config.cache.counterfactual,
+        wait_for_duplicates=config.cache.wait_for_duplicates,
+        max_seen=config.proposals.max_seen,
+        max_tries=config.proposals.max_tries,
+        accumulate=config.proposals.accumulate,
     )
 
 
@@ -102,12 +126,54 @@ def make_key(config: ExperimentConfig, setup: Setup) -> tuple[KeyFunction, float
 
 
 def run_one(
-    config: ExperimentConfig, cell: int, trial: int, observe: Callable[[Trial], None] | None = None
+    config: ExperimentConfig,
+    cell: int,
+    trial: int,
+    surroundings: Surroundings,
+    observe: Callable[[Trial], None] | None = None,
+    watch: Callable[[Sequence[Running]], None] | None = None,
 ) -> TrialRecord:
     """Run one trial and put its outcome into the form that is written."""
     start = time.perf_counter()
-    result = make_trial(config, trial, observe).run()
+    setup = make_setup(config)
+    journal = replay = None
+    if surroundings.journal is not None:
+        journal = Journal(surroundings.journal, surroundings.identity)
+        replay = Replay(journal, setup, cell, trial)
+    workers = make_workers(config, setup, replay, watch)
+    try:
+        result = make_trial(config, trial, workers=workers, observe=observe).run()
+    finally:
+        if isinstance(workers, ParallelWorkers):
+            workers.close()
+        if journal is not None:
+            journal.close()
     return make_record(config, cell, trial, result, time.perf_counter() - start)
+
+
+def is_parallel(config: ExperimentConfig, setup: Setup) -> bool:
+    """Whether one trial uses processes of its own."""
+    several = config.workers > 1 or config.evaluation.timeout is not None
+    return several and not setup.simulated_cost
+
+
+def make_workers(
+    config: ExperimentConfig,
+    setup: Setup,
+    replay: Replay | None,
+    watch: Callable[[Sequence[Running]], None] | None = None,
+) -> Workers:
+    """Those who evaluate: simulated ones, this process, or processes of this machine."""
+    if not is_parallel(config, setup):
+        return SimulatedWorkers(setup, config.workers, None if replay is None else replay.evaluate)
+    return ParallelWorkers(
+        setup_spec(config),
+        LocalSite(config.workers),
+        replay=replay,
+        timeout=config.evaluation.timeout,
+        attempts=config.evaluation.attempts,
+        watch=watch,
+    )
 
 
 def make_record(
@@ -142,5 +208,7 @@ def make_record(
         "partial_hits": result.partial_hits,
         "collisions": result.collisions,
         "comparisons": result.comparisons,
+        "repeats": result.repeats,
+        "waits": result.waits,
     }
     return TrialRecord(cell, trial, row, result.curve, best)

@@ -1,0 +1,262 @@
+"""Proximal policy optimisation: a policy over the choices that make up a candidate, learnt from the fitnesses told."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numba as nb
+import numpy as np
+
+from ufh_cli.core.rng import Rng, splitmix64
+from ufh_cli.core.search.base import Individual, SearchMethod
+from ufh_cli.core.setup import Setup
+
+_ADAM_DECAYS = (0.9, 0.999)
+_ADAM_EPSILON = 1e-8
+_LARGEST_ADVANTAGE = 3.0  # standard deviations; one failed training must not undo many updates
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+
+
+class _Episode(Individual):
+    """An individual with the choices that made it, and how probable each was when it was drawn."""
+
+    __slots__ = ("choices", "probabilities")
+
+    def __init__(self, candidate: object, choices: np.ndarray, probabilities: np.ndarray) -> None:
+        super().__init__(candidate)
+        self.choices = choices
+        self.probabilities = probabilities
+
+
+class ProximalPolicyOptimization(SearchMethod):
+    """PPO (Schulman et al. 2017) on independent categorical policies, one for each of `Setup.decisions` (§6.1).
+
+    A candidate is one step: all decisions are drawn, the fitness is the reward. The objective is PPO's clipped one plus
+    an entropy bonus, the baseline an exponential moving average of the fitnesses, the optimiser Adam. Choices that make
+    up no valid candidate cost nothing and are drawn again. The configuration behind the paper's Figure 8 is not public;
+    this is ours.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Adam's step on the logits.
+    batch_size : int
+        Fitnesses to an update.
+    epochs : int
+        Gradient steps to an update.
+    clip : float
+        ε: how far the ratio of new to old probability may usefully move from 1.
+    entropy_bonus : float
+        Weight of the mean entropy of the policies, in nats, against advantages of standard deviation 1.
+    baseline_decay : float
+        Of the moving averages of the fitness and of its squared deviation.
+    max_draws : int
+        Draws without a valid candidate after which a search gives up.
+    """
+
+    brings_candidates: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        learning_rate: float = 0.03,
+        batch_size: int = 10,
+        epochs: int = 4,
+        clip: float = 0.2,
+        entropy_bonus: float = 0.05,
+        baseline_decay: float = 0.95,
+        max_draws: int = 100_000,
+    ) -> None:
+        for name, value in (("batch_size", batch_size), ("epochs", epochs), ("max_draws", max_draws)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if not 0.0 < learning_rate < np.inf:
+            raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
+        if not 0.0 < clip < 1.0:
+            raise ValueError(f"clip must be between 0 and 1, got {clip}")
+        if not 0.0 <= entropy_bonus < np.inf:
+            raise ValueError(f"entropy_bonus must be at least 0, got {entropy_bonus}")
+        if not 0.0 <= baseline_decay < 1.0:
+            raise ValueError(f"baseline_decay must be in [0, 1), got {baseline_decay}")
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.clip = clip
+        self.entropy_bonus = entropy_bonus
+        self.baseline_decay = baseline_decay
+        self.max_draws = max_draws
+        self._baseline = np.nan
+        self._variance = 0.0
+        self._batch: list[tuple[_Episode, float]] = []
+        self._decayed = np.ones(2)  # what is left of the moments' start at zero
+
+    def start(self, setup: Setup) -> None:
+        """Begin with uniform policies; `ValueError` when `setup` does not describe its decisions."""
+        decisions = list(setup.decisions())
+        if not decisions:
+            raise ValueError(f"ppo needs a setup that describes its decisions; {type(setup).__name__} does not")
+        if min(decisions) < 1:
+            raise ValueError(f"every decision needs at least one option, but {type(setup).__name__} has one with none")
+        self._from_decisions = setup.from_decisions
+        self._ends = np.cumsum(np.array(decisions, np.int64))
+        self._logits = np.zeros(int(self._ends[-1]))
+        self._moments = np.zeros((2, self._logits.size))
+        self._policies = np.empty_like(self._logits)
+        _softmax(self._logits, self._ends, self._policies)
+
+    @property
+    def policies(self) -> list[np.ndarray]:
+        """The probabilities of each decision's options."""
+        return np.split(self._policies.copy(), self._ends[:-1])
+
+    def ask(self, rng: Rng) -> Individual:
+        """A valid candidate drawn from the policies.
+
+        Raises
+        ------
+        ValueError
+            When `max_draws` draws in a row were not valid.
+        """
+        for _ in range(self.max_draws):
+            choices, probabilities = _draw(self._policies, self._ends, rng.word())
+            candidate = self._from_decisions(choices.tolist())
+            if candidate is not None:
+                return _Episode(candidate, choices, probabilities)
+        raise ValueError(f"ppo: none of {self.max_draws} draws in a row was a valid candidate")
+
+    def tell(self, individual: Individual) -> None:
+        """Take in a fitness, in whatever order; every `batch_size` of them the policies are updated."""
+        if not isinstance(individual, _Episode):
+            raise TypeError("ppo can only be told of individuals that it was asked for")
+        fitness = individual.fitness
+        if np.isfinite(fitness):
+            if np.isnan(self._baseline):
+                self._baseline = fitness
+            deviation = fitness - self._baseline
+            self._baseline += (1.0 - self.baseline_decay) * deviation
+            self._variance = self.baseline_decay * (self._variance + (1.0 - self.baseline_decay) * deviation**2)
+            spread = np.sqrt(self._variance)
+            # The spread's average includes this deviation, so that even a first surprise has a finite advantage.
+            advantage = deviation / spread if spread > 0.0 else 0.0
+        else:
+            advantage = -_LARGEST_ADVANTAGE if fitness < 0 else _LARGEST_ADVANTAGE
+        self._batch.append((individual, min(max(advantage, -_LARGEST_ADVANTAGE), _LARGEST_ADVANTAGE)))
+        if len(self._batch) == self.batch_size:
+            self._update()
+            self._batch.clear()
+
+    def _update(self) -> None:
+        choices = np.array([episode.choices for episode, _ in self._batch])
+        probabilities = np.array([episode.probabilities for episode, _ in self._batch])
+        advantages = np.array([advantage for _, advantage in self._batch])
+        for _ in range(self.epochs):
+            _ascend(
+                (self._logits, self._policies, self._ends),
+                (self._moments, self._decayed),
+                (choices, probabilities, advantages),
+                (self.learning_rate, self.clip, self.entropy_bonus),
+            )
+
+
+@nb.njit(cache=True)
+def _exp(x):
+    """e^x for x <= 0 by additions and multiplications alone: the same bits on every processor."""
+    if x < -700.0:
+        return 0.0
+    halvings = np.rint(x / 0.6931471805599453)
+    r = (x - halvings * _LN2_HIGH) - halvings * _LN2_LOW
+    term = 1.0
+    for k in range(13, 0, -1):  # Horner's scheme of the Taylor series; |r| < 0.35
+        term = 1.0 + term * r / k
+    for _ in range(np.int64(-halvings)):
+        term *= 0.5
+    return term
+
+
+@nb.njit(cache=True)
+def _softmax(logits, ends, policies):
+    """The probabilities that `logits` stand for, decision by decision, into `policies`."""
+    start = 0
+    for end in ends:
+        top = logits[start:end].max()
+        total = 0.0
+        for i in range(start, end):
+            policies[i] = _exp(logits[i] - top)
+            total += policies[i]
+        for i in range(start, end):
+            policies[i] /= total
+        start = end
+
+
+@nb.njit("Tuple((int64[::1], float64[::1]))(float64[::1], int64[::1], uint64)", cache=True)
+def _draw(policies, ends, word):
+    """One option of each decision and its probability; arrays of shape (decisions,)."""
+    choices = np.empty(ends.size, np.int64)
+    probabilities = np.empty(ends.size)
+    state = word
+    start = 0
+    for d in range(ends.size):
+        state, bits = splitmix64(state)
+        left = (bits >> np.uint64(11)) * 2.0**-53
+        last = start
+        for i in range(start, ends[d]):
+            if policies[i] > 0.0:
+                last = i  # rounding may leave a rest behind the last option: that goes to the last possible one
+                if left < policies[i]:
+                    break
+                left -= policies[i]
+        choices[d] = last - start
+        probabilities[d] = policies[last]
+        start = ends[d]
+    return choices, probabilities
+
+
+@nb.njit(cache=True)
+def _ascend(actor, adam, batch, weights):
+    """One step of Adam up the clipped objective plus the entropy bonus; `actor` and `adam` are changed in place."""
+    gradient = _gradient(actor, batch, weights[1], weights[2])
+    logits, policies, ends = actor
+    moments, decayed = adam
+    first, second = _ADAM_DECAYS
+    decayed[0] *= first
+    decayed[1] *= second
+    for i in range(logits.size):
+        moments[0, i] = first * moments[0, i] + (1.0 - first) * gradient[i]
+        moments[1, i] = second * moments[1, i] + (1.0 - second) * gradient[i] * gradient[i]
+        momentum = moments[0, i] / (1.0 - decayed[0])
+        logits[i] += weights[0] * momentum / (np.sqrt(moments[1, i] / (1.0 - decayed[1])) + _ADAM_EPSILON)
+    _softmax(logits, ends, policies)
+
+
+@nb.njit(cache=True)
+def _gradient(actor, batch, clip, entropy_bonus):
+    """Of the clipped objective plus the entropy bonus by the logits."""
+    logits, policies, ends = actor
+    choices, probabilities, advantages = batch
+    gradient = np.zeros(logits.size)
+    for row in range(advantages.size):
+        ratio, start = 1.0, 0
+        for d in range(ends.size):
+            ratio *= policies[start + choices[row, d]] / probabilities[row, d]
+            start = ends[d]
+        # Beyond the clip the objective is flat where going on would be rewarded (the minimum of the two branches).
+        if (advantages[row] >= 0.0 and ratio > 1.0 + clip) or (advantages[row] < 0.0 and ratio < 1.0 - clip):
+            continue
+        weight = ratio * advantages[row] / advantages.size
+        start = 0
+        for d in range(ends.size):
+            for i in range(start, ends[d]):
+                gradient[i] -= weight * policies[i]
+            gradient[start + choices[row, d]] += weight
+            start = ends[d]
+    start = 0
+    for end in ends:
+        top = logits[start:end].max()
+        mean = 0.0
+        for i in range(start, end):
+            mean += policies[i] * (logits[i] - top)
+        for i in range(start, end):
+            # dH/d logit = −p (log p + H); the logarithm of the softmax's denominator cancels.
+            gradient[i] -= entropy_bonus / ends.size * policies[i] * (logits[i] - top - mean)
+        start = end
+    return gradient
