@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-TRIALS ?= 20
+TRIALS ?= 100
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types clean

@@ -11,8 +11,9 @@ or in one line, ``fitness = cache.get(key, lambda: evaluate(candidate))``.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from ufh_cli.core.rng import Rng
@@ -31,6 +32,8 @@ class FunctionalEquivalenceCache:
     hits, partial_hits, misses : int
         What look-ups found: a fitness; an entry that wants further evaluations (only in the aggregating cache);
         nothing.
+    warm_keys : set
+        Keys that earlier evaluations alone answer for; see `warm`.
     """
 
     def __init__(self, *, max_entries: int | None = None) -> None:
@@ -39,6 +42,7 @@ class FunctionalEquivalenceCache:
         self.max_entries = max_entries
         # Only a bounded cache pays for the order of use.
         self._entries: dict[Hashable, Any] = {} if max_entries is None else OrderedDict()
+        self.warm_keys: set[Hashable] = set()
         self.hits = 0
         self.partial_hits = 0
         self.misses = 0
@@ -56,14 +60,28 @@ class FunctionalEquivalenceCache:
         return fitness
 
     def store(self, key: Hashable, fitness: float) -> float:
-        """Take in an evaluation's outcome; returns the fitness that the search is to be told."""
-        self._insert(key, fitness)
+        """Take in an evaluation's outcome; returns the fitness that the search is to be told.
+
+        Where two evaluations of a key were under way at once, the one that finished first stays.
+        """
+        if self._find(key) is None:
+            self._insert(key, fitness)
         return fitness
 
     def get(self, key: Hashable, evaluate: Callable[[], float]) -> float:
         """The fitness of `key`, evaluating only where there is none."""
         fitness = self.lookup(key)
         return self.store(key, evaluate()) if fitness is None else fitness
+
+    def warm(self, evaluations: Iterable[tuple[Hashable, float]]) -> None:
+        """Take in what an earlier search found: keys and fitnesses, in the order of that search."""
+        for key, fitness in evaluations:
+            if self._wants(key):
+                self.store(key, fitness)
+        self.warm_keys = set(self._entries)
+
+    def _wants(self, key: Hashable) -> bool:
+        return key not in self._entries
 
     def _find(self, key: Hashable) -> Any:
         entry = self._entries.get(key)
@@ -73,8 +91,12 @@ class FunctionalEquivalenceCache:
 
     def _insert(self, key: Hashable, entry: Any) -> None:
         self._entries[key] = entry
-        if self.max_entries is not None and len(self._entries) > self.max_entries:
-            self._entries.popitem(last=False)  # type: ignore[call-arg]
+        if self.warm_keys:
+            self.warm_keys.discard(key)
+        if self.max_entries is not None:
+            self._entries.move_to_end(key)  # type: ignore[attr-defined]
+            if len(self._entries) > self.max_entries:
+                self._entries.popitem(last=False)  # type: ignore[call-arg]
 
 
 class ForgetfulCache(FunctionalEquivalenceCache):
@@ -114,7 +136,8 @@ class ForgetfulCache(FunctionalEquivalenceCache):
         return fitness
 
     def store(self, key: Hashable, fitness: float) -> float:
-        self._insert(key, (fitness, 1))
+        if self._find(key) is None:
+            self._insert(key, (fitness, 1))
         return fitness
 
 
@@ -152,9 +175,14 @@ class AggregatingCache(FunctionalEquivalenceCache):
         self.hits += 1
         return mean
 
+    def _wants(self, key: Hashable) -> bool:
+        return self._entries.get(key, (0.0, 0))[1] < self.max_evaluations
+
     def store(self, key: Hashable, fitness: float) -> float:
         mean, count = self._entries.get(key, (0.0, 0))
-        # A mean of −inf and −inf would turn into NaN by the incremental formula.
-        mean = fitness if mean == fitness else mean + (fitness - mean) / (count + 1)
+        if math.isinf(mean) or math.isinf(fitness):  # the incremental formula would make NaN of them
+            mean = -math.inf if -math.inf in (mean, fitness) else math.inf
+        else:
+            mean += (fitness - mean) / (count + 1)
         self._insert(key, (mean, count + 1))
         return mean

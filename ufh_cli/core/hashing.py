@@ -71,7 +71,13 @@ class FunctionalHash:
         ValueError
             When an array is not float16, float32 or float64, or has fewer mantissa bits than `mantissa_bits`.
         """
-        arrays = [outputs] if isinstance(outputs, np.ndarray) else list(outputs)
+        several = isinstance(outputs, Iterable) and not isinstance(outputs, np.ndarray)
+        arrays = list(outputs) if several else [outputs]
+        for array in arrays:
+            if not isinstance(array, np.ndarray | np.generic):
+                raise ValueError(
+                    f"hashable outputs must be float16, float32 or float64 arrays, got a {type(array).__name__}"
+                )
         if len(arrays) == 1 and arrays[0].size <= _SHORT:
             values, keep = self._prepared(arrays[0])
             return xxh3_64_intdigest(_MAGIC + self._layout(values) + self._canonical(values, keep))

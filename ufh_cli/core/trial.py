@@ -81,6 +81,10 @@ class TrialResult:
     repeats, waits : int
         In a distributed search, evaluations of a key that was being evaluated already, and full hits that waited for
         such an evaluation instead.
+    warm_hits : int
+        Of the full hits, those that evaluations of an earlier experiment answered.
+    lost : int
+        Of the evaluations, those that could not be finished; their candidates have the lowest fitness.
     cost : float
         Spent when the trial ended, in the setup's unit.
     duration : float
@@ -100,6 +104,8 @@ class TrialResult:
     comparisons: int = 0
     repeats: int = 0
     waits: int = 0
+    warm_hits: int = 0
+    lost: int = 0
     cost: float = 0.0
     duration: float = 0.0
     stopped_by: str = ""
@@ -175,7 +181,7 @@ class Trial:
         """Run to the end of the budget."""
         workers, budget, result = self.workers, self.budget, self.result
         limit = math.inf if budget.candidates is None else budget.candidates
-        target = math.inf if budget.target_fitness is None else budget.target_fitness
+        target = budget.target_fitness
         result.stopped_by = "candidates"
         while True:
             while workers.idle and self.proposed < limit and workers.clock < budget.cost:
@@ -190,7 +196,7 @@ class Trial:
                 job.arrived = True
                 continue
             self._finish(job)
-            if self.best_fitness >= target:
+            if target is not None and self.best_fitness >= target:
                 result.stopped_by = "target"
                 break
         if workers.clock >= budget.cost:
@@ -208,13 +214,16 @@ class Trial:
         number = self.proposed
         self.proposed += 1
         seed = self.streams.evaluation.word()  # one a candidate, hit or miss: the same under every technique
-        cached = None
+        cached, partial = None, False
         if technique.cache is not None:
             if individual.key is None:
                 individual.key = self.key(individual.candidate)
                 hashes += 1
+            partial_hits = technique.cache.partial_hits
             cached = technique.cache.lookup(individual.key)
+            partial = technique.cache.partial_hits > partial_hits
         job = Job(individual, number, seed, hashes * self.key_cost, cached, cached is None or technique.counterfactual)
+        job.partial = partial
         if cached is None and technique.cache is not None:
             self._note_in_flight(job)
         return job
@@ -265,18 +274,21 @@ class Trial:
         result.candidates += 1
         if job.evaluate:
             result.evaluations += 1
+            result.lost += job.lost
             fitness = job.fitness if job.fitness == job.fitness else -math.inf
         if job.cached is not None:
             result.cache_hits += 1
-            if job.evaluate:
+            if job.evaluate and not job.lost:
                 result.comparisons += 1
                 # Written so that two equal infinities agree.
                 result.collisions += not (fitness == job.cached or abs(fitness - job.cached) <= self.tolerance)
             fitness = job.cached
             result.waits += job.waits
-        elif cache is not None:
+            if cache is not None and cache.warm_keys:
+                result.warm_hits += individual.key in cache.warm_keys
+        elif cache is not None and not job.lost:  # what was not measured is not remembered
             fitness = cache.store(individual.key, fitness)
-            result.partial_hits = cache.partial_hits
+            result.partial_hits += job.partial
             result.repeats += job.repeats
         individual.fitness = fitness
         self.search.tell(individual)

@@ -31,12 +31,16 @@ class Job:
         Whether it is to be evaluated.
     fitness : float
         The evaluation's outcome.
+    partial : bool
+        The cache knows its key and wants a further evaluation (FEA).
     repeats : bool
         It evaluates a key that was being evaluated already: the waste of a distributed search.
     waits : bool
         It waits for another job with its key instead; `cached` is then filled in when that one is finished.
     arrived : bool
         It waits, and has come back from its worker.
+    lost : bool
+        It could not be evaluated: its worker died each time, or it took too long. Its fitness is the lowest.
     """
 
     __slots__ = (
@@ -46,7 +50,9 @@ class Job:
         "evaluate",
         "fitness",
         "individual",
+        "lost",
         "number",
+        "partial",
         "repeats",
         "seed",
         "waits",
@@ -68,9 +74,11 @@ class Job:
         self.cached = cached
         self.evaluate = evaluate
         self.fitness = float("-inf")
+        self.partial = False
         self.repeats = False
         self.waits = False
         self.arrived = False
+        self.lost = False
 
     @property
     def key(self) -> Hashable | None:

@@ -13,7 +13,10 @@ from ufh_cli.core.setup import Setup
 
 _ADAM_DECAYS = (0.9, 0.999)
 _ADAM_EPSILON = 1e-8
-_LARGEST_ADVANTAGE = 3.0  # standard deviations; one failed training must not undo many updates
+# The first fitnesses set the scale of advantages for the whole search. Were it the recent spread, a policy that has nearly
+# settled would take ever smaller differences for large ones, and the entropy bonus could not hold it open.
+_SCALE_FROM = 100
+_LARGEST_ADVANTAGE = 3.0  # mean absolute deviations; one failed training must not undo many updates
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
@@ -47,9 +50,10 @@ class ProximalPolicyOptimization(SearchMethod):
     clip : float
         ε: how far the ratio of new to old probability may usefully move from 1.
     entropy_bonus : float
-        Weight of the mean entropy of the policies, in nats, against advantages of standard deviation 1.
+        Weight of the mean entropy of the policies, in nats, against advantages in mean absolute deviations of
+        the first 100 fitnesses.
     baseline_decay : float
-        Of the moving averages of the fitness and of its squared deviation.
+        Of the moving average of the fitness.
     max_draws : int
         Draws without a valid candidate after which a search gives up.
     """
@@ -85,8 +89,9 @@ class ProximalPolicyOptimization(SearchMethod):
         self.entropy_bonus = entropy_bonus
         self.baseline_decay = baseline_decay
         self.max_draws = max_draws
-        self._baseline = np.nan
-        self._variance = 0.0
+        self._baseline = 0.0
+        self._spread = 0.0
+        self._told = 0
         self._batch: list[tuple[_Episode, float]] = []
         self._decayed = np.ones(2)  # what is left of the moments' start at zero
 
@@ -130,14 +135,14 @@ class ProximalPolicyOptimization(SearchMethod):
             raise TypeError("ppo can only be told of individuals that it was asked for")
         fitness = individual.fitness
         if np.isfinite(fitness):
-            if np.isnan(self._baseline):
+            self._told += 1
+            if self._told == 1:
                 self._baseline = fitness
             deviation = fitness - self._baseline
             self._baseline += (1.0 - self.baseline_decay) * deviation
-            self._variance = self.baseline_decay * (self._variance + (1.0 - self.baseline_decay) * deviation**2)
-            spread = np.sqrt(self._variance)
-            # The spread's average includes this deviation, so that even a first surprise has a finite advantage.
-            advantage = deviation / spread if spread > 0.0 else 0.0
+            if self._told <= _SCALE_FROM:
+                self._spread += (abs(deviation) - self._spread) / self._told
+            advantage = deviation / self._spread if self._spread > 0.0 else 0.0
         else:
             advantage = -_LARGEST_ADVANTAGE if fitness < 0 else _LARGEST_ADVANTAGE
         self._batch.append((individual, min(max(advantage, -_LARGEST_ADVANTAGE), _LARGEST_ADVANTAGE)))

@@ -10,7 +10,7 @@ from ufh_cli.core.rng import splitmix64, word_below
 
 @nb.njit(nb.int64(nb.float64[::1], nb.int64, nb.uint64), cache=True)
 def tournament_winner(fitness, size, word):
-    """The place of the fittest of `size` different places drawn at random; of equals, the one drawn last.
+    """The place of the fittest of `size` different places drawn at random; of equals, any with the same chance.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def tournament_winner(fitness, size, word):
     n = fitness.size
     state = word
     drawn = np.empty(size, np.int64)
-    winner = -1
+    winner, equals = -1, 0
     for i in range(size):
         # Floyd's sampling: each subset is equally likely, and no array as long as the population is touched.
         top = n - size + i
@@ -34,6 +34,12 @@ def tournament_winner(fitness, size, word):
             taken |= drawn[j] == place
         drawn[i] = top if taken else place
         place = drawn[i]
-        if winner < 0 or fitness[place] >= fitness[winner]:
-            winner = place
+        if winner < 0 or fitness[place] > fitness[winner]:
+            winner, equals = place, 1
+        elif fitness[place] == fitness[winner]:
+            # Floyd's order is not random, so the first or the last of equals would not be a fair choice.
+            equals += 1
+            state, draw = splitmix64(state)
+            if word_below(draw, np.uint64(equals)) == 0:
+                winner = place
     return winner

@@ -1,0 +1,379 @@
+"""The search space of NAS-Bench-101: random specs, mutation, look-up of the cell, and conversion to matrices and text.
+
+A candidate is a spec, one integer in the code of `enumeration`: it keeps its silent vertices and edges, and mutation
+acts on them too, so that different specs can stand for the same cell. The functions called for every candidate are
+compiled, take one random word, and read one table; `Space` holds that table and binds it to them.
+"""
+
+from __future__ import annotations
+
+import io
+import operator
+import os
+import reprlib
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+import numba as nb
+import numpy as np
+import xxhash
+from numpy.typing import ArrayLike
+
+from setups.nasbench.enumeration import (
+    CELLS_PART,
+    EDGES_MASK,
+    KEPT_BITS,
+    KEPT_MASK,
+    LABELS_MASK,
+    LABELS_PART,
+    LABELS_SHIFT,
+    MAX_EDGES,
+    MAX_VERTICES,
+    N_CELLS,
+    N_LABELINGS,
+    OPS,
+    TABLE_SIZE,
+    VERTICES_SHIFT,
+    build_table,
+    canonical_cell,
+    count_edges,
+    is_code,
+    is_valid,
+    prune,
+)
+from ufh_cli.core.rng import splitmix64, word_below
+
+__all__ = [
+    "MAX_EDGES",
+    "MAX_VERTICES",
+    "N_CELLS",
+    "OPS",
+    "Space",
+    "canonical_cell",
+    "cell_index",
+    "count_edges",
+    "describe",
+    "from_matrix_ops",
+    "is_code",
+    "is_valid",
+    "mutate_spec",
+    "pad",
+    "parse",
+    "prune",
+    "random_spec",
+    "to_matrix_ops",
+]
+
+# The space is one mathematical object, so its table has one digest; a file or an enumeration with another one is wrong.
+_TABLE_DIGEST = 0xF872BA2F39E3D2B5
+
+_N_OPS = len(OPS)
+_N_INTERIOR = MAX_VERTICES - 2
+_VERTEX_NAMES = ("input", "1", "2", "3", "4", "5", "output")
+_LABELS_FIELD = LABELS_MASK << LABELS_SHIFT
+_N_PAIRS = MAX_VERTICES * (MAX_VERTICES - 1) // 2
+_TABLE = nb.types.Array(nb.uint32, 1, "C", readonly=True)
+
+
+@nb.njit(nb.int64(_TABLE, nb.uint64), cache=True, nogil=True)
+def random_spec(table: np.ndarray, word: int) -> int:
+    """A random valid spec: every edge with probability 1/2, uniform operations, drawn again until valid.
+
+    Parameters
+    ----------
+    table : ndarray of uint32, shape (TABLE_SIZE,)
+        From `enumeration.build_table`.
+    word : int
+        64 random bits.
+    """
+    state, bits = splitmix64(nb.uint64(word))
+    while table[bits >> nb.uint64(64 - LABELS_SHIFT)] == 0:
+        state, bits = splitmix64(state)
+    edges = nb.int64(bits >> nb.uint64(64 - LABELS_SHIFT))
+    state, bits = splitmix64(state)
+    labels = nb.int64(word_below(bits, nb.uint64(N_LABELINGS)))
+    return MAX_VERTICES << VERTICES_SHIFT | labels << LABELS_SHIFT | edges
+
+
+@nb.njit(nb.int64(_TABLE, nb.int64, nb.uint64, nb.float64), cache=True, nogil=True)
+def mutate_spec(table: np.ndarray, spec: int, word: int, rate: float) -> int:
+    """A mutation of `spec`, as in the authors' public code.
+
+    Each of the 21 edges flips with probability ``rate / 7`` and each of the 5 operations becomes one of the two others
+    with probability ``rate / 5``; this starts again from `spec` until the result is valid. The result may equal `spec`.
+
+    Parameters
+    ----------
+    table : ndarray of uint32, shape (TABLE_SIZE,)
+        From `enumeration.build_table`.
+    spec : int
+        A valid spec.
+    word : int
+        64 random bits.
+    rate : float
+        In [0, 5]; 1 in the paper.
+
+    Raises
+    ------
+    ValueError
+        When `spec` or `rate` is not as above.
+    """
+    labels = (spec >> LABELS_SHIFT) & LABELS_MASK
+    if spec >> VERTICES_SHIFT != MAX_VERTICES or labels >= N_LABELINGS or table[spec & EDGES_MASK] == 0:
+        raise ValueError("only a valid spec of 7 vertices can be mutated")
+    if not 0.0 <= rate <= 5.0:
+        raise ValueError("the mutation rate must be between 0 and 5")
+    state = nb.uint64(word)
+    flip_probability = rate / MAX_VERTICES
+    while True:
+        edges = spec & EDGES_MASK
+        for i in range(_N_PAIRS):
+            state, bits = splitmix64(state)
+            if (bits >> nb.uint64(11)) * 2.0**-53 < flip_probability:
+                edges ^= 1 << i
+        if table[edges] != 0:
+            break
+    # Validity depends on the edges alone: the operations need drawing only once.
+    new_labels, power = 0, 1
+    for _ in range(_N_INTERIOR):
+        digit = labels % _N_OPS
+        state, bits = splitmix64(state)
+        if (bits >> nb.uint64(11)) * 2.0**-53 < rate / _N_INTERIOR:
+            # The lowest bit takes no part in the comparison above.
+            digit = (digit + 1 + nb.int64(bits & nb.uint64(1))) % _N_OPS
+        new_labels += digit * power
+        labels //= _N_OPS
+        power *= _N_OPS
+    return MAX_VERTICES << VERTICES_SHIFT | new_labels << LABELS_SHIFT | edges
+
+
+@nb.njit(nb.int64(_TABLE, nb.int64), cache=True, nogil=True)
+def cell_index(table: np.ndarray, spec: int) -> int:
+    """The row of the cell that `spec` prunes to, in {0, …, N_CELLS − 1}.
+
+    Parameters
+    ----------
+    table : ndarray of uint32, shape (TABLE_SIZE,)
+        From `enumeration.build_table`.
+    spec : int
+        A valid spec; `ValueError` otherwise.
+    """
+    labels = (spec >> LABELS_SHIFT) & LABELS_MASK
+    graph = nb.int64(table[spec & EDGES_MASK])
+    if spec >> VERTICES_SHIFT != MAX_VERTICES or labels >= N_LABELINGS or graph == 0:
+        raise ValueError("only a valid spec of 7 vertices has a cell")
+    kept_labels = nb.int64(table[LABELS_PART + (graph & KEPT_MASK) * N_LABELINGS + labels])
+    return nb.int64(table[(graph >> KEPT_BITS) + kept_labels])
+
+
+class Space:
+    """The search space with the table that makes it fast; about 15 MB.
+
+    Parameters
+    ----------
+    table : ndarray of uint32, shape (TABLE_SIZE,)
+        From `enumeration.build_table`; `ValueError` when it is not exactly that. Use `build` or `load` instead.
+
+    Attributes
+    ----------
+    cells : ndarray of uint32, shape (N_CELLS,)
+        The canonical cells in ascending order; read-only.
+    random : callable
+        ``random(word)`` is `random_spec`.
+    mutate : callable
+        ``mutate(spec, word, rate)`` is `mutate_spec`.
+    index : callable
+        ``index(spec)`` is `cell_index`, the row in `cells`.
+    """
+
+    def __init__(self, table: np.ndarray) -> None:
+        if table.dtype != np.uint32 or table.shape != (TABLE_SIZE,) or _digest(table) != _TABLE_DIGEST:
+            raise ValueError("this is not the table of the NAS-Bench-101 space; build it again")
+        self._table = table.view()
+        self._table.flags.writeable = False
+        self.cells = self._table[CELLS_PART:]
+        self.random: Callable[[int], int] = _bind(random_spec, self._table)
+        self.mutate: Callable[[int, int, float], int] = _bind(mutate_spec, self._table)
+        self.index: Callable[[int], int] = _bind(cell_index, self._table)
+
+    @classmethod
+    def build(cls) -> Space:
+        """Enumerate the space; about half a second."""
+        return cls(build_table())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Space:
+        """Map a file that `save` wrote into memory; `ValueError` when it is torn, foreign or of another version."""
+        header = _file_header()
+        with open(path, "rb") as file:
+            start, size = file.read(len(header)), os.fstat(file.fileno()).st_size
+        refusal = f"{path} is not a whole table of the NAS-Bench-101 space; delete it to have it built again"
+        if start != header or size != len(header) + 4 * TABLE_SIZE:
+            raise ValueError(refusal)
+        table = np.memmap(path, dtype="<u4", mode="r", offset=len(header), shape=(TABLE_SIZE,))
+        try:
+            return cls(np.asarray(table).astype(np.uint32, copy=False))
+        except ValueError as error:
+            raise ValueError(refusal) from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as an .npy file of little-endian uint32; another process never sees half of it."""
+        target = Path(path)
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        try:
+            with open(temporary, "wb") as file:
+                file.write(_file_header())
+                self._table.astype("<u4", copy=False).tofile(file)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _bind(function: Callable[..., int], table: np.ndarray) -> Callable[..., int]:
+    # The compiled function of the only signature: finding the signature from the arguments would cost 0.1 us a call.
+    return partial(function.get_overload(function.signatures[0]), table)  # type: ignore[attr-defined]
+
+
+def _digest(table: np.ndarray) -> int:
+    return xxhash.xxh3_64_intdigest(np.ascontiguousarray(table, dtype="<u4").data)
+
+
+def _file_header() -> bytes:
+    stream = io.BytesIO()
+    description = {"descr": "<u4", "fortran_order": False, "shape": (TABLE_SIZE,)}
+    np.lib.format.write_array_header_1_0(stream, description)
+    return stream.getvalue()
+
+
+def _checked(code: int) -> int:
+    code = operator.index(code)
+    if not 0 <= code < 2**32 or not is_code(code):
+        raise ValueError(f"{code} is not the code of a graph of 2 to 7 vertices with 3 operations")
+    return code
+
+
+def pad(code: int) -> int:
+    """The spec of 7 vertices for a code of fewer: the output moved last, unused vertices put before it."""
+    code = _checked(code)
+    output = (code >> VERTICES_SHIFT) - 1
+    start, last_start = output * (output - 1) // 2, (MAX_VERTICES - 1) * (MAX_VERTICES - 2) // 2
+    into_output = (code & EDGES_MASK) >> start
+    others = code & ((1 << start) - 1)
+    return MAX_VERTICES << VERTICES_SHIFT | code & _LABELS_FIELD | into_output << last_start | others
+
+
+def to_matrix_ops(code: int) -> tuple[np.ndarray, list[str]]:
+    """The adjacency matrix and operations of a code of V vertices.
+
+    Returns
+    -------
+    matrix : ndarray of int8, shape (V, V)
+        1 at [x, y] where there is an edge x→y; upper triangular.
+    ops : list of str, length V
+        ``"input"``, names out of `OPS`, ``"output"``.
+    """
+    code = _checked(code)
+    vertices, labels = code >> VERTICES_SHIFT, (code >> LABELS_SHIFT) & LABELS_MASK
+    matrix = np.zeros((vertices, vertices), dtype=np.int8)
+    for y in range(1, vertices):
+        for x in range(y):
+            matrix[x, y] = (code >> (x + y * (y - 1) // 2)) & 1
+    return matrix, ["input", *(OPS[labels // _N_OPS**v % _N_OPS] for v in range(vertices - 2)), "output"]
+
+
+def from_matrix_ops(matrix: ArrayLike, ops: Sequence[str]) -> int:
+    """The spec of an adjacency matrix and operations as `to_matrix_ops` gives them, padded to 7 vertices.
+
+    Raises `ValueError` when they describe no graph of 2 to 7 vertices in topological order. Whether the spec is valid
+    is another question: see `is_valid`.
+    """
+    try:
+        adjacency = np.asarray(matrix)
+    except ValueError:
+        raise ValueError("the matrix has rows of different lengths") from None
+    vertices = len(adjacency) if adjacency.ndim else 0
+    if adjacency.shape != (vertices, vertices) or not 2 <= vertices <= MAX_VERTICES:
+        raise ValueError(f"the matrix must be square with 2 to 7 rows, got the shape {adjacency.shape}")
+    if not np.isin(adjacency, (0, 1)).all():
+        raise ValueError("the matrix may hold only 0 and 1")
+    if np.tril(adjacency).any():
+        raise ValueError("the matrix must be upper triangular: edges go from a lower to a higher vertex")
+    if len(ops) != vertices or ops[0] != "input" or ops[-1] != "output":
+        raise ValueError(f"the operations must be 'input', {vertices - 2} of {', '.join(OPS)}, then 'output'")
+    code = vertices << VERTICES_SHIFT
+    for v, op in enumerate(ops[1:-1]):
+        code += _op_digit(op) * _N_OPS**v << LABELS_SHIFT
+    for x, y in zip(*np.nonzero(adjacency), strict=True):
+        code |= 1 << int(x + y * (y - 1) // 2)
+    return pad(code)
+
+
+def _op_digit(op: str) -> int:
+    if op not in OPS:
+        nearest = get_close_matches(str(op), OPS, n=1, cutoff=0.0)[0]
+        raise ValueError(f"unknown operation {reprlib.repr(op)}; did you mean {nearest!r}?")
+    return OPS.index(op)
+
+
+def describe(code: int) -> str:
+    """A code as one line: its edges, then its operations, for instance ``input-1 1-output 1=maxpool3x3``.
+
+    Nothing is lost: `parse` gives back a spec, and of a smaller code its padded spec.
+    """
+    matrix, ops = to_matrix_ops(code)
+    names = ["input", *map(str, range(1, len(ops) - 1)), "output"]
+    edges = [f"{names[x]}-{names[y]}" for x, y in zip(*np.nonzero(matrix), strict=True)]
+    return " ".join(edges + [f"{name}={op}" for name, op in zip(names[1:-1], ops[1:-1], strict=True)])
+
+
+def parse(text: str) -> int:
+    """The valid spec that `text` describes in the form of `describe`.
+
+    Items stand in any order, divided by spaces or commas. Vertices are ``input``, 1 to 5 and ``output``; one without
+    edges needs no operation.
+
+    Raises
+    ------
+    ValueError
+        In one line, when an item is not understood or the graph is not a valid spec.
+    """
+    matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=np.int8)
+    ops: dict[int, str] = {}
+    for item in text.replace(",", " ").split():
+        if "=" in item:
+            name, _, op = item.partition("=")
+            vertex = _vertex(name, item)
+            if not 0 < vertex < MAX_VERTICES - 1 or vertex in ops:
+                raise ValueError(
+                    f"{reprlib.repr(item)}: each of the vertices 1 to 5 has one operation, no other has any"
+                )
+            _op_digit(op)
+            ops[vertex] = op
+        else:
+            source, dash, target = item.partition("-")
+            if not dash:
+                raise ValueError(
+                    f"{reprlib.repr(item)}: expected an edge such as input-1 or an operation such as 1={OPS[0]}"
+                )
+            x, y = _vertex(source, item), _vertex(target, item)
+            if x >= y or matrix[x, y]:
+                raise ValueError(f"{reprlib.repr(item)}: an edge goes once, from a lower to a higher vertex")
+            matrix[x, y] = 1
+    for vertex in range(1, MAX_VERTICES - 1):
+        if vertex not in ops and (matrix[vertex].any() or matrix[:, vertex].any()):
+            raise ValueError(f"vertex {vertex} has edges but no operation: add for instance {vertex}={OPS[0]}")
+    spec = from_matrix_ops(matrix, ["input", *(ops.get(v, OPS[0]) for v in range(1, MAX_VERTICES - 1)), "output"])
+    cell = prune(spec)
+    if cell == 0:
+        raise ValueError("no path of edges leads from input to output")
+    if count_edges(cell) > MAX_EDGES:
+        raise ValueError(f"{count_edges(cell)} edges lie between input and output, at most {MAX_EDGES} are allowed")
+    return spec
+
+
+def _vertex(name: str, item: str) -> int:
+    if name not in _VERTEX_NAMES:
+        raise ValueError(f"{reprlib.repr(item)}: no vertex {reprlib.repr(name)}; there are {', '.join(_VERTEX_NAMES)}")
+    return _VERTEX_NAMES.index(name)

@@ -1,0 +1,305 @@
+"""The functional key: its documented format, bit by bit, and what it must and must not depend on."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from xxhash import xxh3_64_intdigest
+
+from ufh_cli.core.hashing import MANTISSA_BITS, FunctionalHash, functional_key
+
+INF, NAN = math.inf, math.nan
+MANTISSA = {16: 10, 32: 23, 64: 52}
+# Lengths around the places where the code changes its way of working, and some in between.
+LENGTHS = [0, 1, 2, 7, 1023, 1024, 1025, 5000, 8191, 8192, 8193, 16384, 20001]
+
+
+# ---- the format of hashing.py's docstring once more, in integers and struct ----
+
+
+def canonical_word(word: int, width: int, bits: int) -> int:
+    """Truncate, then −0.0 -> 0.0 and NaN -> the quiet NaN without payload."""
+    mantissa = MANTISSA[width]
+    sign, exponent, fraction = word >> (width - 1), (word >> mantissa) % 2 ** (width - 1 - mantissa), word % 2**mantissa
+    top = 2 ** (width - 1 - mantissa) - 1
+    if exponent == top and fraction:
+        return (top << mantissa) | (1 << (mantissa - 1))
+    fraction -= fraction % 2 ** (mantissa - bits)
+    if exponent == 0 and fraction == 0:
+        return 0
+    return (sign << (width - 1)) | (exponent << mantissa) | fraction
+
+
+def reference_key(arrays: Sequence[tuple[int, Sequence[int]]], bits: int | None) -> int:
+    """The key of arrays given as (width, words)."""
+    message = b"ufh1"
+    for width, words in arrays:
+        keep = MANTISSA[width] // 2 if bits is None else bits
+        message += struct.pack("<BQ", width // 8, len(words))
+        code = {16: "H", 32: "I", 64: "Q"}[width]
+        message += struct.pack(f"<{len(words)}{code}", *(canonical_word(word, width, keep) for word in words))
+    return xxh3_64_intdigest(message)
+
+
+def reference_decimal_key(arrays: Sequence[Sequence[float]], decimals: int) -> int:
+    message = b"ufh1"
+    for values in arrays:
+        message += struct.pack("<BQ", 8 + 128, len(values))
+        for value in values:
+            scaled = float(value) * 10.0**decimals
+            unit = float(round(scaled)) if math.isfinite(scaled) else float(value)
+            message += struct.pack("<Q", 0x7FF8 << 48) if math.isnan(unit) else struct.pack("<d", unit or 0.0)
+    return xxh3_64_intdigest(message)
+
+
+def floats(width: int, words: Sequence[int]) -> np.ndarray:
+    return np.array(words, f"u{width // 8}").view(f"f{width // 8}")
+
+
+def word_strategy(width: int) -> st.SearchStrategy[int]:
+    """Any bit pattern, with the corners often: zeros, subnormals, infinities, quiet and signalling NaNs."""
+    mantissa, sign = MANTISSA[width], 1 << (width - 1)
+    infinity = (2 ** (width - 1 - mantissa) - 1) << mantissa
+    positive = [0, 1, 2, (1 << mantissa) - 1, 1 << mantissa, infinity - 1, infinity, infinity + 1]
+    positive += [infinity + (1 << (mantissa - 1)), sign - 1]
+    corners = positive + [sign | word for word in positive]
+    return st.sampled_from(corners) | st.integers(0, 2**width - 1)
+
+
+@st.composite
+def outputs_as_words(draw: st.DrawFn) -> tuple[list[tuple[int, list[int]]], int | None]:
+    """Up to three arrays of any float types, and mantissa bits that all of them have."""
+    widths = draw(st.lists(st.sampled_from([16, 32, 64]), min_size=1, max_size=3))
+    arrays = [(width, draw(st.lists(word_strategy(width), max_size=12))) for width in widths]
+    return arrays, draw(st.none() | st.integers(1, min(MANTISSA[width] for width in widths)))
+
+
+# ---- golden values: they may never change ----
+
+GOLDEN = np.array([1.0, -2.5, 0.1, 1e-300, 0.0, -0.0, INF, -INF, NAN, 5e-324, 123456.789])
+with np.errstate(over="ignore"):
+    GOLDEN_SINGLE, GOLDEN_HALF = GOLDEN.astype(np.float32), GOLDEN.astype(np.float16)
+
+
+@pytest.mark.parametrize(
+    ("options", "outputs", "key"),
+    [
+        ({}, [], 12522123095146138796),
+        ({}, [np.empty(0)], 16364631507887739168),
+        ({}, [np.empty(0, np.float32)], 2826560627042325153),
+        ({}, [GOLDEN], 7756329068615207370),
+        ({"mantissa_bits": 24}, [GOLDEN], 6240970537756366042),
+        ({"mantissa_bits": 52}, [GOLDEN], 6343853324269247315),
+        ({}, [GOLDEN_SINGLE], 9203726996007148956),
+        ({"mantissa_bits": 8}, [GOLDEN_SINGLE], 2985131421295758937),
+        ({}, [GOLDEN_HALF], 5584119631100393937),
+        ({"mantissa_bits": 7}, [GOLDEN_HALF, GOLDEN_SINGLE, GOLDEN], 15902010286596546458),
+        ({"decimals": 4}, [GOLDEN], 16795622352244272351),
+        ({"decimals": 4}, [np.array([0.12345, 0.5]), np.array([0.87655])], 80966021271590571),
+        ({"mantissa_bits": 24}, [np.arange(20_000) / 7], 2574680039196836013),
+    ],
+)
+def test_golden_keys(options: dict, outputs: list[np.ndarray], key: int) -> None:
+    assert functional_key(outputs, **options) == key
+
+
+# ---- the format ----
+
+
+@given(outputs_as_words())
+def test_the_key_follows_the_documented_format(case: tuple) -> None:
+    arrays, bits = case
+    key = functional_key([floats(*array) for array in arrays], mantissa_bits=bits)
+    assert key == reference_key(arrays, bits)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_long_arrays_follow_the_format(width: int, length: int) -> None:
+    words = np.random.default_rng(length).integers(0, 2**width, length, f"u{width // 8}")
+    array = words.view(f"f{width // 8}")
+    expected = reference_key([(width, words.tolist())], 5)
+    assert functional_key(array, mantissa_bits=5) == expected
+    assert functional_key([array[:3], array], mantissa_bits=5) == reference_key(
+        [(width, words[:3].tolist()), (width, words.tolist())], 5
+    )
+
+
+@given(
+    st.lists(st.lists(st.floats() | st.floats(-2, 2), max_size=12), min_size=1, max_size=3),
+    st.integers(0, 15),
+)
+def test_rounding_to_decimals_follows_the_format(arrays: list[list[float]], decimals: int) -> None:
+    key = functional_key([np.array(array, float) for array in arrays], decimals=decimals)
+    assert key == reference_decimal_key(arrays, decimals)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_rounding_long_arrays_follows_the_format(length: int) -> None:
+    values = np.random.default_rng(length).normal(size=length)
+    assert functional_key(values, decimals=4) == reference_decimal_key([values.tolist()], 4)
+
+
+@given(st.lists(st.floats(-8, 8, width=16), max_size=8), st.sampled_from([np.float16, np.float32]))
+def test_rounding_to_decimals_looks_at_the_values_alone(values: list[float], dtype: type) -> None:
+    assert functional_key(np.array(values, dtype), decimals=2) == functional_key(np.array(values, float), decimals=2)
+
+
+# ---- what the key keeps of a value, without the format ----
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False), st.integers(1, 52))
+def test_the_mantissa_is_truncated_toward_zero(value: float, bits: int) -> None:
+    mantissa, exponent = math.frexp(value)
+    kept = math.ldexp(math.trunc(math.ldexp(mantissa, bits + 1)), exponent - bits - 1)
+    key = FunctionalHash(mantissa_bits=bits)
+    assert key(np.array([value])) == key(np.array([kept]))
+    if kept:
+        unit = math.ldexp(1.0, exponent - 1 - bits)  # the last bit that is kept
+        assert key(np.array([kept])) != key(np.array([kept + math.copysign(unit, kept)]))
+        assert key(np.array([kept])) != key(np.array([-kept]))
+
+
+def test_truncation_does_not_round() -> None:
+    key = FunctionalHash(mantissa_bits=2)
+    assert key(np.array([1.25])) == key(np.array([math.nextafter(1.5, 0.0)]))
+    assert key(np.array([1.25])) != key(np.array([1.5]))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_no_bits_given_keeps_half_of_the_mantissa(dtype: type) -> None:
+    half = MANTISSA_BITS[np.dtype(dtype).itemsize] // 2
+    one = np.ones(1, dtype)
+    assert functional_key(one) == functional_key(one + dtype(2.0 ** -(half + 1)))
+    assert functional_key(one) != functional_key(one + dtype(2.0**-half))
+
+
+def test_decimals_round_half_to_even() -> None:
+    key = FunctionalHash(decimals=0)
+    assert key(np.array([0.5, 1.5, 2.5, -0.5])) == key(np.array([0.0, 2.0, 2.0, 0.0]))
+    key = FunctionalHash(decimals=4)
+    assert key(np.array([0.12344999])) == key(np.array([0.1234])) != key(np.array([0.12346]))
+
+
+@pytest.mark.parametrize("options", [{}, {"mantissa_bits": 1}, {"mantissa_bits": 52}, {"decimals": 4}])
+def test_special_values(options: dict) -> None:
+    def key(*values: float) -> int:
+        return functional_key(np.array(values), **options)
+
+    payload = struct.unpack("<d", struct.pack("<Q", 0xFFF0000000000001))[0]
+    tiny = 5e-324
+    assert key(-0.0) == key(0.0)
+    assert key(NAN) == key(-NAN) == key(payload)
+    assert (key(-tiny) == key(0.0)) is (options.get("mantissa_bits") != 52)
+    assert len({key(0.0), key(NAN), key(INF), key(-INF), key(1.0), key(1.7e308), key(-1.7e308)}) == 7
+
+
+# ---- order, number, type ----
+
+
+@given(
+    st.lists(st.lists(st.floats(-4, 4), max_size=4), min_size=1, max_size=4),
+    st.lists(st.lists(st.floats(-4, 4), max_size=4), min_size=1, max_size=4),
+)
+def test_order_and_number_of_the_outputs_matter(first: list[list[float]], second: list[list[float]]) -> None:
+    def canonical(arrays: list[list[float]]) -> list[list[float]]:
+        return [[value or 0.0 for value in array] for array in arrays]
+
+    keys = [functional_key([np.array(a, float) for a in arrays], mantissa_bits=52) for arrays in (first, second)]
+    assert (keys[0] == keys[1]) is (canonical(first) == canonical(second))
+
+
+@pytest.mark.parametrize("length", [2, 1500])
+def test_the_same_values_in_other_arrays_have_other_keys(length: int) -> None:
+    values = np.arange(length) + 1.0
+    a, b = values[: length // 2], values[length // 2 :]
+    arrangements = [[values], [a, b], [b, a], [values[::-1]], [values, np.empty(0)], [np.empty(0), values]]
+    arrangements += [[array.astype(np.float32) for array in arrays] for arrays in arrangements]
+    arrangements += [[values.astype(np.float16)], [a.astype(np.float32), b], [values, values]]
+    keys = [functional_key(arrays, mantissa_bits=10) for arrays in arrangements]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_array_is_a_list_of_one() -> None:
+    for values in (np.arange(5.0), np.arange(5000.0), np.empty(0)):
+        assert functional_key(values) == functional_key([values]) == functional_key(iter([values]))
+
+
+# ---- how the array lies in memory does not matter ----
+
+
+@pytest.mark.parametrize("options", [{"mantissa_bits": 7}, {"decimals": 3}])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("rows", [4, 3000])
+def test_memory_layout_does_not_matter(rows: int, dtype: type, options: dict) -> None:
+    values = np.random.default_rng(rows).normal(size=(rows, 6)).astype(dtype)
+    flat = np.array(values.ravel())
+    wide = np.empty((rows, 12), dtype)
+    wide[:, ::2] = values
+    read_only = flat.copy()
+    read_only.flags.writeable = False
+    expected = functional_key(flat, **options)
+    layouts = [values, np.asfortranarray(values), values.T.copy().T, wide[:, ::2], flat[::-1].copy()[::-1], read_only]
+    layouts += [array.astype(array.dtype.newbyteorder(order)) for array in (values, flat) for order in "<>"]
+    assert [functional_key(layout, **options) for layout in layouts] == [expected] * len(layouts)
+    assert functional_key(values.T, **options) != expected
+
+
+def test_hashing_leaves_the_outputs_alone() -> None:
+    values = np.array([1 / 3, -0.0, NAN, 1e300])
+    before = values.tobytes()
+    functional_key(values, mantissa_bits=3)
+    functional_key(values, decimals=2)
+    assert values.tobytes() == before
+
+
+def test_a_scalar_array_counts_as_one_value() -> None:
+    assert functional_key([np.float64(0.5)]) == functional_key(np.array(0.5)) == functional_key(np.array([0.5]))
+
+
+# ---- refusals ----
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.float16, 11), (np.float32, 24)])
+def test_more_bits_than_the_type_has_are_refused(dtype: type, bits: int) -> None:
+    name = np.dtype(dtype).name
+    FunctionalHash(mantissa_bits=bits - 1)(np.ones(3, dtype))
+    for outputs in (np.ones(3, dtype), [np.ones(3), np.ones(3, dtype)], np.empty(0, dtype)):
+        with pytest.raises(ValueError, match=f"mantissa_bits is {bits}, but the hashable outputs are {name}"):
+            FunctionalHash(mantissa_bits=bits)(outputs)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.complex128, np.bool_, np.longdouble, object, "U3"])
+@pytest.mark.parametrize("options", [{}, {"mantissa_bits": 4}, {"decimals": 4}])
+def test_only_floats_are_hashed(dtype: object, options: dict) -> None:
+    with pytest.raises(ValueError, match="must be float16, float32 or float64 arrays"):
+        functional_key(np.ones(3).astype(dtype), **options)
+    with pytest.raises(ValueError, match="must be float16, float32 or float64 arrays"):
+        functional_key([np.ones(3), np.ones(3).astype(dtype)], **options)
+
+
+@pytest.mark.parametrize("outputs", [[0.5, 0.25], [[0.5]], 0.5, None])
+def test_what_is_no_array_is_refused_in_one_line(outputs: object) -> None:
+    with pytest.raises(ValueError, match="must be float16, float32 or float64 arrays"):
+        functional_key(outputs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mantissa_bits": 0}, "mantissa_bits must be between 1 and 52, got 0"),
+        ({"mantissa_bits": 53}, "mantissa_bits must be between 1 and 52, got 53"),
+        ({"decimals": -1}, "decimals must be between 0 and 15, got -1"),
+        ({"decimals": 16}, "decimals must be between 0 and 15, got 16"),
+        ({"mantissa_bits": 8, "decimals": 4}, "give mantissa_bits or decimals, not both"),
+    ],
+)
+def test_impossible_precisions_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FunctionalHash(**options)
