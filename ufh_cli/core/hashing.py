@@ -17,7 +17,9 @@ once depends on the same things and runs at the speed of memory.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -28,9 +30,19 @@ MANTISSA_BITS = {2: 10, 4: 23, 8: 52}  # bytes a value -> bits of its mantissa
 _WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _MAGIC = b"ufh1"
 _DECIMAL = 128
+_WANTED = "hashable outputs must be float16, float32 or float64 arrays"
 _LAYOUT = struct.Struct("<BQ")
 _SHORT = 1024  # values; up to here one call of the hash, above it blocks that stay in the processor's cache
 _BLOCK = 8192
+
+
+class _Plan(NamedTuple):
+    """How values of one type are made canonical."""
+
+    word: type
+    kernel: Callable[..., None]
+    keep: int  # mask of the bits that stay
+    precision: int  # the byte of the message that tells it
 
 
 class FunctionalHash:
@@ -51,7 +63,7 @@ class FunctionalHash:
     True
     """
 
-    __slots__ = ("decimals", "mantissa_bits")
+    __slots__ = ("_plans", "decimals", "mantissa_bits")
 
     def __init__(self, *, mantissa_bits: int | None = None, decimals: int | None = None) -> None:
         if mantissa_bits is not None and decimals is not None:
@@ -62,6 +74,7 @@ class FunctionalHash:
             raise ValueError(f"decimals must be between 0 and 15, got {decimals}")
         self.mantissa_bits = mantissa_bits
         self.decimals = decimals
+        self._plans: dict[np.dtype, _Plan] = {}
 
     def __call__(self, outputs: np.ndarray | Iterable[np.ndarray]) -> int:
         """The key, an int in [0, 2**64), of one float array or of several in their order.
@@ -71,51 +84,54 @@ class FunctionalHash:
         ValueError
             When an array is not float16, float32 or float64, or has fewer mantissa bits than `mantissa_bits`.
         """
-        several = isinstance(outputs, Iterable) and not isinstance(outputs, np.ndarray)
-        arrays = list(outputs) if several else [outputs]
-        for array in arrays:
-            if not isinstance(array, np.ndarray | np.generic):
-                raise ValueError(
-                    f"hashable outputs must be float16, float32 or float64 arrays, got a {type(array).__name__}"
-                )
-        if len(arrays) == 1 and arrays[0].size <= _SHORT:
-            values, keep = self._prepared(arrays[0])
-            return xxh3_64_intdigest(_MAGIC + self._layout(values) + self._canonical(values, keep))
+        if type(outputs) is np.ndarray and outputs.size <= _SHORT:  # what a quick search asks for all the time
+            values, plan = self._prepared(outputs)
+            return xxh3_64_intdigest(_header(values, plan) + self._canonical(values, plan))
+        arrays = list(outputs) if isinstance(outputs, Iterable) and not isinstance(outputs, np.ndarray) else [outputs]
         digest = xxh3_64(_MAGIC)
         for array in arrays:
-            values, keep = self._prepared(array)
-            digest.update(self._layout(values))
+            if not isinstance(array, np.ndarray | np.generic):
+                raise ValueError(f"{_WANTED}, got a {type(array).__name__}")
+            values, plan = self._prepared(np.asarray(array))
+            digest.update(_header(values, plan)[len(_MAGIC) :])
             for start in range(0, values.size, _BLOCK):
-                digest.update(self._canonical(values[start : start + _BLOCK], keep))
+                digest.update(self._canonical(values[start : start + _BLOCK], plan))
         return digest.intdigest()
 
-    def _prepared(self, array: np.ndarray) -> tuple[np.ndarray, int]:
-        """The values in one row, in the machine's byte order, and the mask of the bits to keep."""
-        dtype = array.dtype
-        if dtype.kind != "f" or dtype.itemsize not in MANTISSA_BITS:
-            raise ValueError(f"hashable outputs must be float16, float32 or float64 arrays, got {dtype}")
-        if array.ndim != 1 or not array.flags.c_contiguous or not dtype.isnative:
-            array = np.ascontiguousarray(array, dtype=dtype.newbyteorder("=")).reshape(-1)
+    def _prepared(self, array: np.ndarray) -> tuple[np.ndarray, _Plan]:
+        """The values in one row, in the machine's byte order, and what to do with them."""
+        plan = self._plans.get(array.dtype) or self._make_plan(array.dtype)
+        if array.ndim != 1 or not array.flags.c_contiguous or not array.dtype.isnative:
+            array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(-1)
         if self.decimals is not None:
-            return array.astype(np.float64, copy=False), -1
-        available = MANTISSA_BITS[dtype.itemsize]
-        bits = available // 2 if self.mantissa_bits is None else self.mantissa_bits
-        if bits > available:
-            raise ValueError(f"mantissa_bits is {bits}, but the hashable outputs are {dtype}, which has {available}")
-        return array, -(1 << (available - bits))
+            array = array.astype(np.float64, copy=False)
+        return array, plan
 
-    def _canonical(self, values: np.ndarray, keep: int) -> bytes:
-        size = values.itemsize
+    def _make_plan(self, dtype: np.dtype) -> _Plan:
+        if dtype.kind != "f" or dtype.itemsize not in MANTISSA_BITS:
+            raise ValueError(f"{_WANTED}, got {dtype}")
+        if self.decimals is not None:
+            plan = _Plan(np.uint64, _CANONICAL[8], -1, 8 | _DECIMAL)
+        else:
+            size = dtype.itemsize
+            available = MANTISSA_BITS[size]
+            bits = available // 2 if self.mantissa_bits is None else self.mantissa_bits
+            if bits > available:
+                raise ValueError(
+                    f"mantissa_bits is {bits}, but the hashable outputs are {dtype}, which has {available}"
+                )
+            plan = _Plan(_WORDS[size], _CANONICAL[size], -(1 << (available - bits)), size)
+        self._plans[dtype] = plan
+        return plan
+
+    def _canonical(self, values: np.ndarray, plan: _Plan) -> bytes:
         if self.decimals is not None:
             units = np.empty_like(values)
             _to_units(values, 10.0**self.decimals, units)
             values = units
-        words = np.empty(values.size, _WORDS[size])
-        _CANONICAL[size](values.view(words.dtype), keep, words)
-        return words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes()
-
-    def _layout(self, values: np.ndarray) -> bytes:
-        return _LAYOUT.pack(values.itemsize | (_DECIMAL if self.decimals is not None else 0), values.size)
+        words: np.ndarray = np.empty(values.size, plan.word)
+        plan.kernel(values.view(plan.word), plan.keep, words)
+        return words.tobytes() if sys.byteorder == "little" else words.byteswap().tobytes()
 
 
 def functional_key(
@@ -126,6 +142,10 @@ def functional_key(
 ) -> int:
     """The 64-bit key of `outputs`: `FunctionalHash` for those who hash once."""
     return FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals)(outputs)
+
+
+def _header(values: np.ndarray, plan: _Plan) -> bytes:
+    return _MAGIC + _LAYOUT.pack(plan.precision, values.size)
 
 
 @nb.njit(cache=True)

@@ -13,8 +13,8 @@ from ufh_cli.core.setup import Setup
 
 _ADAM_DECAYS = (0.9, 0.999)
 _ADAM_EPSILON = 1e-8
-# The first fitnesses set the scale of advantages for the whole search. Were it the recent spread, a policy that has nearly
-# settled would take ever smaller differences for large ones, and the entropy bonus could not hold it open.
+# The first fitnesses set the scale of advantages for the whole search. Were it the recent spread, a policy that has
+# nearly settled would take ever smaller differences for large ones, and the entropy bonus could not hold it open.
 _SCALE_FROM = 100
 _LARGEST_ADVANTAGE = 3.0  # mean absolute deviations; one failed training must not undo many updates
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -67,7 +67,7 @@ class ProximalPolicyOptimization(SearchMethod):
         batch_size: int = 10,
         epochs: int = 4,
         clip: float = 0.2,
-        entropy_bonus: float = 0.05,
+        entropy_bonus: float = 2.0,
         baseline_decay: float = 0.95,
         max_draws: int = 100_000,
     ) -> None:
