@@ -46,6 +46,7 @@ class NasBench(Setup[int]):
     simulated_cost: ClassVar[bool] = True
     free_reevaluation: ClassVar[bool] = True
     costly: bool = False
+    few_structures: ClassVar[bool] = True
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {
         "fetch": data.fetch_official,
         "convert": data.convert_official,

@@ -66,12 +66,14 @@ _SHARED_108 = 0.65  # correlation of the validation and test deviations of one r
 _VALIDATION_CELL_SD = 0.013  # of a cell's validation error given its test error
 _VALIDATION_RATIO = np.array([[0.068, 0.075, 0.083, 0.092, 0.108, 0.135], [0.912, 0.916, 0.923, 0.933, 0.952, 0.966]])
 _TRAIN_ERROR = np.array([[0.0, 0.09, 0.12, 0.144, 0.182, 0.9], [0.0, 0.0, 0.0004, 0.004, 0.045, 0.88]])
+# Half-way is set from the three whole records that public documentation prints, not from statistics; no search uses it.
 _HALFWAY_FACTOR_108 = 2.75  # error after 54 epochs, at a high learning rate, by the error after 108
 _HALFWAY_SD_108 = 0.15
 _HALFWAY_TRAIN_108 = 0.70  # training error by test error
 _HALFWAY_VALIDATION_108 = 0.965
 
 # --- 4 epochs -------------------------------------------------------------------------------------------------------
+# The share gives the 0.3 % of equal keys at 24 mantissa bits (the paper's Figure 10, left).
 _FAILURE_SHARE_4 = 0.45  # of the probability that a 108-epoch run fails: that it has failed within two epochs
 _RUN_SD_4 = np.array([[0.10, 0.25, 0.45, 0.58, 0.67, 0.80], [0.012, 0.052, 0.075, 0.068, 0.040, 0.02]])
 _CELL_SD_4 = 0.8  # of a cell beyond its features, by the spread between runs

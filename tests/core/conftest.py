@@ -16,7 +16,7 @@ from ufh_cli.core.search import SEARCH_METHODS, Individual, SearchMethod
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import make_technique
 from ufh_cli.core.trial import Budget, Streams, Trial, functional_keys
-from ufh_cli.core.workers import SimulatedWorkers
+from ufh_cli.core.workers import SimulatedWorkers, Workers
 
 settings.register_profile("compiled", deadline=None)  # the first call of compiled code takes long
 settings.load_profile("compiled")
@@ -208,26 +208,29 @@ def run_trial(
     search: str | SearchMethod = "regularized_evolution",
     seed: int = 0,
     trial: int = 0,
-    workers: int = 1,
+    workers: int | Workers = 1,
     cost: float = math.inf,
     candidates: int | None = None,
     target: float | None = None,
     options: dict | None = None,
+    warm: Sequence[tuple] = (),
     **trial_options: object,
 ) -> SimpleNamespace:
-    """Run one trial on `setup`; `options` are the technique's."""
+    """Run one trial on `setup`; `options` are the technique's, `warm` what its cache knows beforehand."""
     streams = Streams.of(seed, trial)
     record = Recorded(make_search(search) if isinstance(search, str) else search)
     trial_options.setdefault("key", functional_keys(setup, FunctionalHash()))
     trial_options.setdefault("key_cost", setup.hash_cost)
     wrappers = make_technique(technique, rng=streams.cache, **(options or {}))
+    if wrappers.cache is not None:
+        wrappers.cache.warm(warm)
     result = Trial(
         setup,
         record,
         wrappers,
         streams=streams,
         budget=Budget(cost=cost, candidates=candidates, target_fitness=target),
-        workers=SimulatedWorkers(setup, workers),
+        workers=SimulatedWorkers(setup, workers) if isinstance(workers, int) else workers,
         **trial_options,
     ).run()
     return SimpleNamespace(result=result, record=record, sequence=record.sequence, setup=setup, cache=wrappers.cache)

@@ -297,3 +297,42 @@ def test_refining_an_entry_is_using_it() -> None:
 def test_fewer_than_one_evaluation_is_refused() -> None:
     with pytest.raises(ValueError, match="max_evaluations must be at least 1, got 0"):
         AggregatingCache(max_evaluations=0)
+
+
+# ---- a warm cache ----
+
+
+@pytest.mark.parametrize("kind", ANY)
+@given(
+    earlier=st.lists(st.tuples(st.integers(0, 5), FITNESSES), max_size=30),
+    later=st.lists(st.tuples(st.integers(0, 5), FITNESSES), max_size=20),
+)
+def test_a_warm_cache_is_as_if_it_had_evaluated(kind: str, earlier: list[tuple], later: list[tuple]) -> None:
+    warm, cold = ANY[kind](), ANY[kind]()
+    warm.warm(earlier)
+    assert (warm.hits, warm.partial_hits, warm.misses) == (0, 0, 0)
+    most = getattr(cold, "max_evaluations", 1)
+    seen: dict[int, int] = {}
+    for key, fitness in earlier:
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] <= most:
+            cold.store(key, fitness)
+    assert warm.warm_keys == set(seen)
+    assert cold.warm_keys == set()
+    own = set()  # keys to whose entry this search has contributed
+    for key, fitness in later:
+        known = len(warm)
+        answer = warm.lookup(key)
+        assert answer == cold.lookup(key)
+        if answer is None:
+            assert warm.store(key, fitness) == cold.store(key, fitness)
+            own.add(key)
+        assert len(warm) == len(cold) >= known - 1
+    assert warm.warm_keys == set(seen) - own
+
+
+def test_warming_respects_the_bound() -> None:
+    cache = FunctionalEquivalenceCache(max_entries=2)
+    cache.warm([(1, 0.1), (2, 0.2), (3, 0.3)])
+    assert [cache.lookup(key) for key in (1, 2, 3)] == [None, 0.2, 0.3]
+    assert cache.warm_keys == {2, 3}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ufh_cli.core.search import SEARCH_METHODS, RegularizedEvolution
+from ufh_cli.core.trial import Streams
 
 CACHES = {
     "fec": ("fec", {}),
@@ -79,6 +82,24 @@ def test_each_of_the_three_conditions_is_needed(toy, broken: dict) -> None:
 
 
 # ---- the three kinds of randomness stay apart ----
+
+
+def test_a_trials_streams_are_the_children_of_its_seed_sequence() -> None:
+    streams = Streams.of(20, 21)
+    for place, rng in enumerate((streams.search, streams.evaluation, streams.cache, streams.reevaluation)):
+        raw = np.random.PCG64(np.random.SeedSequence([20, 21], spawn_key=(place,))).random_raw(3).tolist()
+        assert [rng.word() for _ in range(3)] == raw
+
+
+def test_streams_of_different_trials_differ() -> None:
+    firsts = Counter(
+        rng.word()
+        for seed in range(4)
+        for trial in range(4)
+        for streams in [Streams.of(seed, trial)]
+        for rng in (streams.search, streams.evaluation, streams.cache, streams.reevaluation)
+    )
+    assert len(firsts) == 64
 
 
 @settings(max_examples=20)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import RandomSearch, RegularizedEvolution
 from ufh_cli.core.search.selection import tournament_winner
-from ufh_cli.core.trial import Budget, Streams
+from ufh_cli.core.trial import Budget
+from ufh_cli.core.workers import SimulatedWorkers
 
 INF = math.inf
 SEEDS = st.integers(0, 2**63)
@@ -342,22 +342,53 @@ def test_a_small_cache_costs_evaluations(toy) -> None:
     assert evaluations[0] > evaluations[-1]
 
 
-# ---- streams ----
+@settings(max_examples=15)
+@given(seed=SEEDS, known=st.integers(0, 60))
+def test_a_warm_cache_answers_from_an_earlier_search(toy, seed: int, known: int) -> None:
+    earlier = toy.run(toy.Digits(), "fec", seed=seed, candidates=60)
+    evaluations = [(individual.key, individual.fitness) for individual in earlier.record.told[:known]]
+    setup = toy.Digits()
+    later = toy.run(setup, "fec", seed=seed, candidates=60, warm=evaluations)
+    assert later.sequence == earlier.sequence
+    before = {candidate[:3] for candidate in earlier.sequence[:known]}
+    assert later.result.warm_hits == sum(candidate[:3] in before for candidate in later.sequence)
+    assert len(setup.evaluated) == later.result.evaluations == earlier.result.evaluations - len(before)
+    assert earlier.result.warm_hits == 0
 
 
-def test_a_trials_streams_are_the_children_of_its_seed_sequence() -> None:
-    streams = Streams.of(20, 21)
-    for place, rng in enumerate((streams.search, streams.evaluation, streams.cache, streams.reevaluation)):
-        raw = np.random.PCG64(np.random.SeedSequence([20, 21], spawn_key=(place,))).random_raw(3).tolist()
-        assert [rng.word() for _ in range(3)] == raw
+@pytest.mark.parametrize("technique", ["none", "fec", "forgetful-fec", "fea"])
+def test_what_could_not_be_evaluated_has_the_lowest_fitness_and_is_not_remembered(toy, technique: str) -> None:
+    class Unreliable(SimulatedWorkers):
+        """Loses every third evaluation."""
+
+        begun = 0
+
+        def submit(self, job) -> None:
+            super().submit(job)
+            self.begun += job.evaluate
+            if job.evaluate and self.begun % 3 == 0:
+                job.lost, job.fitness = True, -INF
+
+    setup = toy.Digits()
+    workers = Unreliable(setup)
+    run = toy.run(setup, technique, candidates=150, workers=workers)
+    result = run.result
+    assert result.lost == workers.begun // 3 > 0
+    assert result.evaluations == workers.begun == 150 - result.cache_hits
+    # Only a lost candidate itself has −inf; those that behave like it are evaluated again.
+    assert [individual.fitness for individual in run.record.told].count(-INF) == result.lost
 
 
-def test_streams_of_different_trials_differ() -> None:
-    firsts = Counter(
-        rng.word()
-        for seed in range(4)
-        for trial in range(4)
-        for streams in [Streams.of(seed, trial)]
-        for rng in (streams.search, streams.evaluation, streams.cache, streams.reevaluation)
-    )
-    assert len(firsts) == 64
+@settings(max_examples=15)
+@given(seed=SEEDS, technique=st.sampled_from(["fec", "fcm", "fec+tabulist"]), hashed=st.integers(1, 3))
+def test_remembering_the_keys_of_structures_changes_nothing(toy, seed: int, technique: str, hashed: int) -> None:
+    class Few(toy.Digits):
+        few_structures = True
+
+    plain, few = toy.Digits(hashed=hashed), Few(hashed=hashed)
+    first = toy.run(plain, technique, seed=seed, candidates=100)
+    second = toy.run(few, technique, seed=seed, candidates=100)
+    assert first.sequence == second.sequence
+    assert rows(first.result) == rows(second.result)
+    assert first.result.cost == second.result.cost  # each key is charged, computed or not
+    assert len(set(second.sequence)) <= few.hashes < plain.hashes

@@ -51,6 +51,9 @@ class Setup(ABC, Generic[C]):
         True when `reevaluate` costs next to nothing, so that it can follow every improvement.
     costly : bool
         False when evaluations take so little time that it is quicker to repeat them than to keep a journal of them.
+    few_structures : bool
+        True when there are few enough different structural keys to remember them all, and they are much cheaper than
+        hashable outputs: the functional key is then computed once for each (its cost is charged all the same).
     data_actions : mapping of str to callable
         What ``ufh data ACTION SETUP`` can do: ``"fetch"``, ``"convert"``, ``"verify"``. Each takes
         ``source: Path | None`` and ``progress: Callable[[int, int | None], None]`` (done, total), and returns a
@@ -62,6 +65,7 @@ class Setup(ABC, Generic[C]):
     simulated_cost: ClassVar[bool] = False
     free_reevaluation: ClassVar[bool] = False
     costly: bool = True
+    few_structures: ClassVar[bool] = False
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
 
     @abstractmethod

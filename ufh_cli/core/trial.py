@@ -214,22 +214,22 @@ class Trial:
         number = self.proposed
         self.proposed += 1
         seed = self.streams.evaluation.word()  # one a candidate, hit or miss: the same under every technique
-        cached, partial = None, False
-        if technique.cache is not None:
-            if individual.key is None:
-                individual.key = self.key(individual.candidate)
-                hashes += 1
-            partial_hits = technique.cache.partial_hits
-            cached = technique.cache.lookup(individual.key)
-            partial = technique.cache.partial_hits > partial_hits
+        cache = technique.cache
+        if cache is None:
+            return Job(individual, number, seed, hashes * self.key_cost, None, True)
+        if individual.key is None:
+            individual.key = self.key(individual.candidate)
+            hashes += 1
+        partial_hits = cache.partial_hits
+        cached = cache.lookup(individual.key)
         job = Job(individual, number, seed, hashes * self.key_cost, cached, cached is None or technique.counterfactual)
-        job.partial = partial
-        if cached is None and technique.cache is not None:
+        if cached is None:
+            job.partial = cache.partial_hits > partial_hits
             self._note_in_flight(job)
         return job
 
     def _note_in_flight(self, job: Job) -> None:
-        """A candidate that the cache does not know: is another with its key being evaluated just now?"""
+        """A candidate that the cache does not answer for: is another with its key being evaluated just now?"""
         key = job.key
         others = self._in_flight.get(key, 0)
         if others and self.technique.wait_for_duplicates:
@@ -324,9 +324,24 @@ class Trial:
 
 
 def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:
-    """candidate -> the key of its hashable outputs (Method 3)."""
+    """candidate -> the key of its hashable outputs (Method 3).
+
+    Where a setup says that its structural keys are few and cheap, the functional key is computed once for each of them.
+    """
     outputs = setup.hashable_outputs
-    return lambda candidate: functional_hash(outputs(candidate))
+    if not setup.few_structures:
+        return lambda candidate: functional_hash(outputs(candidate))
+    structure = setup.structural_key
+    known: dict[Hashable, int] = {}
+
+    def key(candidate: Any) -> int:
+        place = structure(candidate)
+        found = known.get(place)
+        if found is None:
+            found = known[place] = functional_hash(outputs(candidate))
+        return found
+
+    return key
 
 
 def run_trial(setup: Setup, search: SearchMethod, technique: Technique, **options: Any) -> TrialResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol
@@ -43,20 +44,12 @@ class Job:
         It could not be evaluated: its worker died each time, or it took too long. Its fitness is the lowest.
     """
 
-    __slots__ = (
-        "arrived",
-        "cached",
-        "cost",
-        "evaluate",
-        "fitness",
-        "individual",
-        "lost",
-        "number",
-        "partial",
-        "repeats",
-        "seed",
-        "waits",
-    )
+    # What is seldom otherwise is not set on each job.
+    partial = False
+    repeats = False
+    waits = False
+    arrived = False
+    lost = False
 
     def __init__(
         self,
@@ -73,12 +66,7 @@ class Job:
         self.cost = cost
         self.cached = cached
         self.evaluate = evaluate
-        self.fitness = float("-inf")
-        self.partial = False
-        self.repeats = False
-        self.waits = False
-        self.arrived = False
-        self.lost = False
+        self.fitness = -math.inf
 
     @property
     def key(self) -> Hashable | None:
@@ -132,24 +120,22 @@ class SimulatedWorkers:
         self._evaluate = evaluate or partial(evaluate_job, setup)
         self.count = count
         self.clock = 0.0
+        self.idle = count
+        self.busy = 0
         self._now = 0.0
         self._events: list[tuple[float, int, Job]] = []
-
-    @property
-    def idle(self) -> int:
-        return self.count - len(self._events)
-
-    @property
-    def busy(self) -> int:
-        return len(self._events)
 
     def submit(self, job: Job) -> None:
         if job.evaluate:
             job.fitness, cost = self._evaluate(job)
             job.cost += cost
+        self.idle -= 1
+        self.busy += 1
         heapq.heappush(self._events, (self._now + job.cost, job.number, job))
 
     def next(self) -> Job:
+        self.idle += 1
+        self.busy -= 1
         self._now, _, job = heapq.heappop(self._events)
         self.clock = self.count * self._now
         return job

@@ -217,7 +217,7 @@ def test_a_file_that_changed_meanwhile_is_downloaded_from_its_start(
 ) -> None:
     server.cuts = [1000, 0]
     refused(server, target, "goes on at byte 1000", attempts=2)
-    server.content, server.etag, server.ignores_if_range = RECORDS + record(b"new!"), '"second"', ignores_if_range
+    server.content, server.etag, server.ignores_if_range = record(b"new!") + RECORDS, '"second"', ignores_if_range
     fetch(target, server.url, pause=0.0)
     assert target.read_bytes() == server.content
 
@@ -231,16 +231,31 @@ def test_a_file_that_became_shorter_is_downloaded_from_its_start(server: Server,
 
 
 @pytest.mark.parametrize(
-    "behaviour", [{"ranges": False}, {"etag": None}, {"etag": 'W/"weak"'}, {"says_length": False}, {"shift": 7}]
+    ("behaviour", "requests"),
+    [
+        ({"ranges": False}, [("bytes=1000-", '"first"')]),
+        ({"etag": None}, [(None, None)]),
+        ({"etag": 'W/"weak"'}, [(None, None)]),
+        ({"shift": 7}, [("bytes=1000-", '"first"'), (None, None)]),
+    ],
 )
-def test_servers_that_cannot_continue_send_everything_again(server: Server, target: Path, behaviour: dict) -> None:
+def test_servers_that_cannot_continue_send_everything_again(
+    server: Server, target: Path, behaviour: dict, requests: list
+) -> None:
     for name, value in behaviour.items():
         setattr(server, name, value)
-    server.cuts = [1000, 0] if server.says_length else []
-    if server.says_length:
-        refused(server, target, "closed early", attempts=2)
+    server.cuts = [1000]
+    refused(server, target, "closed early", attempts=1)
+    server.requests.clear()
     fetch(target, server.url, sha256=SUM, pause=0.0)
     assert target.read_bytes() == CONTENT
+    assert server.requests == requests
+
+
+def test_attempts_are_counted_anew_after_every_progress(server: Server, target: Path) -> None:
+    server.cuts = [500] * 5
+    fetch(target, server.url, sha256=SUM, pause=0.0, attempts=2)
+    assert len(server.requests) == 6
 
 
 @pytest.mark.parametrize("note", [b"", b"{}", b"[]", b'{"url": 1, "etag": 2, "size": 3}', b"\xff"])
