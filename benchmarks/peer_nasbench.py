@@ -1,8 +1,9 @@
-"""The peer of the setup nasbench: the graph code of the package nasbench-pytorch, loaded without torch."""
+"""The peer of the setup nasbench: the graph code of the package nasbench-pytorch, loaded without torch or with it."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import distribution
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType, SimpleNamespace
@@ -22,6 +23,12 @@ def load_peer() -> SimpleNamespace:
         package.graph_util = _load_module("graph_util")  # type: ignore[attr-defined]
         model_spec = _load_module("model_spec")
     return SimpleNamespace(ModelSpec=model_spec.ModelSpec, hash_module=package.graph_util.hash_module)
+
+
+def load_peer_with_torch() -> SimpleNamespace:
+    """The same two as the package itself has them; needs torch."""
+    model_spec, graph_util = (import_module(f"nasbench_pytorch.model.{name}") for name in ("model_spec", "graph_util"))
+    return SimpleNamespace(ModelSpec=model_spec.ModelSpec, hash_module=graph_util.hash_module)
 
 
 def _load_module(name: str) -> ModuleType:

@@ -52,7 +52,7 @@ class FunctionalEquivalenceCache:
 
     def lookup(self, key: Hashable) -> float | None:
         """The fitness to use for `key`, or None when the candidate is to be evaluated."""
-        fitness = self._find(key)
+        fitness = self._entries.get(key) if self.max_entries is None else self._find(key)
         if fitness is None:
             self.misses += 1
         else:

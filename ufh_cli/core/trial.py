@@ -241,14 +241,15 @@ class Trial:
 
     def _propose(self) -> tuple[Individual, int]:
         """The next candidate, and how many keys were computed on the way to it."""
-        rng, setup, filters = self.streams.search, self.setup, self.technique.filters
-        parent = self.search.ask(rng)
+        rng, setup, search = self.streams.search, self.setup, self.search
+        parent = search.ask(rng)
         if parent is None:
             child = Individual(setup.random_candidate(rng))
-        elif self.search.brings_candidates:
+        elif search.brings_candidates:
             child, parent = parent, None
         else:
             child = Individual(setup.mutate(parent.candidate, rng))
+        filters = self.technique.filters
         if not filters:
             return child, 0
         child.key = self.key(child.candidate)
@@ -274,8 +275,9 @@ class Trial:
         result.candidates += 1
         if job.evaluate:
             result.evaluations += 1
-            result.lost += job.lost
             fitness = job.fitness if job.fitness == job.fitness else -math.inf
+            if job.lost:
+                result.lost += 1
         if job.cached is not None:
             result.cache_hits += 1
             if job.evaluate and not job.lost:
@@ -283,7 +285,8 @@ class Trial:
                 # Written so that two equal infinities agree.
                 result.collisions += not (fitness == job.cached or abs(fitness - job.cached) <= self.tolerance)
             fitness = job.cached
-            result.waits += job.waits
+            if job.waits:
+                result.waits += 1
             if cache is not None and cache.warm_keys:
                 result.warm_hits += individual.key in cache.warm_keys
         elif cache is not None and not job.lost:  # what was not measured is not remembered

@@ -8,8 +8,11 @@ import numpy as np
 from ufh_cli.core.rng import splitmix64, word_below
 
 
-@nb.njit(nb.int64(nb.float64[::1], nb.int64, nb.uint64), cache=True)
-def tournament_winner(fitness, size, word):
+_SIGNATURE = nb.int64(nb.float64[::1], nb.int64, nb.uint64)
+
+
+@nb.njit(_SIGNATURE, cache=True)
+def _tournament_winner(fitness, size, word):
     """The place of the fittest of `size` different places drawn at random; of equals, any with the same chance.
 
     Parameters
@@ -43,3 +46,7 @@ def tournament_winner(fitness, size, word):
             if word_below(draw, np.uint64(equals)) == 0:
                 winner = place
     return winner
+
+
+# Called for every candidate: the one compiled version itself, without the search for the version that fits.
+tournament_winner = _tournament_winner.get_overload(_tournament_winner.signatures[0])

@@ -1,0 +1,108 @@
+"""Labelled images for classification tasks: scikit-learn's digits, keras' CIFAR-10, or the user's own arrays."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+_CIFAR10_HOST = "www.cs.toronto.edu"  # where keras' loader gets the archive from when it is not in its cache
+_IMAGE_KEYS = (("x_train", "y_train"), ("x", "y"), ("images", "labels"))
+
+
+def load_images(source: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of `source`.
+
+    Parameters
+    ----------
+    source : str
+        ``"digits"`` (scikit-learn's, shipped with it), ``"cifar10"`` (the training set, through keras'
+        loader), or the path of an ``.npz`` file or of a folder of them, each with arrays x_train and y_train
+        (or x and y, or images and labels).
+
+    Returns
+    -------
+    images : float64 array (n, dimensions)
+        Flattened; pixels from 0 to 255 (digits: 0 to 16).
+    labels : int64 array (n,)
+
+    Raises
+    ------
+    ValueError
+        With one clear line, when the data cannot be had or do not fit.
+    """
+    if source == "digits":
+        images, labels = _digits()
+    elif source == "cifar10":
+        images, labels = _cifar10()
+    else:
+        images, labels = _arrays(Path(source).expanduser())
+    return np.asarray(images, dtype=np.float64).reshape(len(images), -1), np.asarray(labels, dtype=np.int64).ravel()
+
+
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ValueError('images "digits" need scikit-learn: pip install "ufh[automl_zero]"') from None
+    return load_digits(return_X_y=True)
+
+
+def _cifar10() -> tuple[np.ndarray, np.ndarray]:
+    try:
+        cifar10 = importlib.import_module("keras.datasets.cifar10")
+    except ImportError:
+        raise ValueError(
+            'images "cifar10" need keras and tensorflow (pip install keras tensorflow); or name a folder of .npz files'
+        ) from None
+    cache = Path.home() / ".keras" / "datasets"
+    if not any(cache.glob("cifar-10-batches-py*")):
+        try:  # keras answers an unreachable host with a bare Exception, so ask first
+            socket.create_connection((_CIFAR10_HOST, 443), timeout=10).close()
+        except OSError as error:
+            raise ValueError(
+                f'images "cifar10" are not in keras\' cache and {_CIFAR10_HOST} cannot be reached ({error}); '
+                "name a folder of .npz files instead"
+            ) from None
+    (images, labels), _ = cifar10.load_data()
+    return images, labels
+
+
+def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise ValueError(
+            f'images must be "digits", "cifar10", an .npz file or a folder of them; there is none at {path}'
+        )
+    parts = [_read_npz(file) for file in files]
+    shapes = {images.shape[1:] for images, _ in parts}
+    if len(shapes) > 1:
+        raise ValueError(f"the images in {path} have different shapes: {', '.join(map(str, sorted(shapes)))}")
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def _read_npz(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            for image_key, label_key in _IMAGE_KEYS:
+                if image_key in arrays and label_key in arrays:
+                    images, labels = arrays[image_key], arrays[label_key].ravel()
+                    break
+            else:
+                raise ValueError(f"has no arrays x_train and y_train, only {', '.join(arrays)}")
+        _check(images, labels)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"cannot use the images in {file}: {error}") from None
+    return images.reshape(len(images), -1), labels
+
+
+def _check(images: np.ndarray, labels: np.ndarray) -> None:
+    if images.ndim < 2 or len(images) != len(labels) or not len(images):
+        raise ValueError(f"{len(labels)} labels for images of shape {images.shape}")
+    if images.dtype.kind not in "uif" or not np.isfinite(images).all():
+        raise ValueError("images must be finite numbers")
+    if labels.dtype.kind not in "ui":
+        raise ValueError(f"labels must be whole numbers, got {labels.dtype}")

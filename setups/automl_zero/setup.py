@@ -1,0 +1,307 @@
+"""Setup B of the paper (Section 4.2): AutoML-Zero, the search for learning algorithms from scratch."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from setups.automl_zero import effects
+from setups.automl_zero.block import TaskBlock, combined
+from setups.automl_zero.examples import NEURAL_NETWORK
+from setups.automl_zero.images import load_images
+from setups.automl_zero.mutation import mutated, random_program
+from setups.automl_zero.operations import COSTS
+from setups.automl_zero.program import Instruction, Memory, Program, check, pack, unpack
+from setups.automl_zero.space import Space, parse_mutations, parse_operations, parse_triple
+from setups.automl_zero.tasks import (
+    Task,
+    classification_tasks,
+    data_fingerprint,
+    held_out_pairs,
+    regression_tasks,
+    search_pairs,
+)
+from setups.automl_zero.text import format_program, parse_program
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Evaluation, Setup
+
+TASKS = ("binary", "linear", "nn2")
+
+
+class AutoMLZero(Setup[Program]):
+    """Programs of three component functions, evolved on small learning tasks.
+
+    The defaults are those of the lite configuration: pairs of scikit-learn's digits, from empty programs.
+    Sizes and numbers of three are written "a/b/c": for InitializePass, ForwardPass and BackwardPass, or for
+    scalars, vectors and matrices.
+
+    Parameters
+    ----------
+    task : str
+        "binary" (projected classification of pairs of classes), "linear" or "nn2" (regression).
+    images : str
+        Of "binary": "digits", "cifar10", or an .npz file or a folder of them.
+    features : int
+        F, the size of vectors.
+    tasks, train_examples, valid_examples : int
+        D tasks for the search, and the examples of each.
+    epochs : int
+        Passes over the training examples; the fitness is the best epoch's.
+    combine : str
+        "mean" or "median" of the tasks' fitnesses.
+    task_seed : int
+        Which tasks; held-out tasks differ from those of the search whatever the seed.
+    heldout_tasks, heldout_train_examples, heldout_valid_examples : int
+        Tasks of `reevaluate`; 0 examples: as many as in the search.
+    memory : str
+        Numbers of scalar, vector and matrix addresses.
+    operations : str
+        "demo", "baseline", "paper", "all", or three lists of numbers such as "56-64/1-4,27/1-3,18".
+    min_sizes, max_sizes, initial_sizes : str
+        Numbers of instructions; bounds are inclusive.
+    initial : str
+        "noop" or "random": what programs consist of at first.
+    mutations : str
+        Names and, after a colon, weights; see `space.MUTATIONS`.
+    mutation_probability : float
+        Else a child is a copy.
+    constants : str
+        How constants change: "code" as in the original program, "paper" as in its paper.
+    train_budget : float
+        Programs that cost more than so many times the two-layer network's cost get fitness 0 unseen; 0: no
+        such rule.
+    hurdle_fitness, hurdle_tasks : float, int
+        A program is first evaluated on `hurdle_tasks` tasks; below `hurdle_fitness` that is its fitness. 0:
+        no hurdle.
+    hash_examples : int
+        N_E: training examples, and validation examples, of each task for `hashable_outputs`.
+    hash_flags : bool
+        Hash classification errors in validation as wrong or right, as the original does, rather than as
+        distances.
+    hash_per_task : bool
+        Hashable outputs are an array a task, for a cache that keeps a fitness a task, rather than one array.
+    fixed_noise : bool
+        Programs draw the same random numbers in every evaluation, which makes evaluations deterministic.
+    """
+
+    cost_unit: ClassVar[str] = "examples"
+
+    def __init__(
+        self,
+        *,
+        task: str = "binary",
+        images: str = "digits",
+        features: int = 8,
+        tasks: int = 10,
+        train_examples: int = 200,
+        valid_examples: int = 100,
+        epochs: int = 1,
+        combine: str = "mean",
+        task_seed: int = 0,
+        heldout_tasks: int = 9,
+        heldout_train_examples: int = 0,
+        heldout_valid_examples: int = 0,
+        memory: str = "5/9/2",
+        operations: str = "baseline",
+        min_sizes: str = "0/0/0",
+        max_sizes: str = "6/10/22",
+        initial_sizes: str = "0/0/0",
+        initial: str = "noop",
+        mutations: str = "alter, randomize_function, insert, remove",
+        mutation_probability: float = 0.9,
+        constants: str = "code",
+        train_budget: float = 0.0,
+        hurdle_fitness: float = 0.0,
+        hurdle_tasks: int = 0,
+        hash_examples: int = 10,
+        hash_flags: bool = False,
+        hash_per_task: bool = False,
+        fixed_noise: bool = False,
+    ) -> None:
+        self.space = Space(
+            Memory(*parse_triple("memory", memory)),
+            parse_triple("min_sizes", min_sizes),
+            parse_triple("max_sizes", max_sizes),
+            parse_operations(operations),
+        )
+        self._encoded_space = self.space.encoded()
+        self._initial_sizes = _initial_sizes(self.space, parse_triple("initial_sizes", initial_sizes))
+        self._initial_random = _one_of("initial", initial, ("noop", "random")) == "random"
+        self._mutations = parse_mutations(mutations)
+        self._mutation_probability = _in_range("mutation_probability", mutation_probability, 0.0, 1.0)
+        self._paper_constants = _one_of("constants", constants, ("code", "paper")) == "paper"
+        self._median = _one_of("combine", combine, ("mean", "median")) == "median"
+        self._epochs = int(_in_range("epochs", epochs, 1, 10**6))
+        self._fixed_noise = fixed_noise
+        self._hash_flags, self._hash_per_task = hash_flags, hash_per_task
+        self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
+
+        _one_of("task", task, TASKS)
+        for name, value, low, high in (
+            ("features", features, 1, 4096),
+            ("tasks", tasks, 1, 10**5),
+            ("train_examples", train_examples, 1, 10**8),
+            ("valid_examples", valid_examples, 1, 10**8),
+            ("heldout_tasks", heldout_tasks, 1, 10**5),
+            ("heldout_train_examples", heldout_train_examples, 0, 10**8),
+            ("heldout_valid_examples", heldout_valid_examples, 0, 10**8),
+            ("hash_examples", hash_examples, 1, min(train_examples, valid_examples)),
+            ("hurdle_tasks", hurdle_tasks, 0, tasks - 1),
+            ("task_seed", task_seed, 0, 2**63 - 1),
+            ("train_budget", train_budget, 0.0, 1e9),
+        ):
+            _in_range(name, value, low, high)
+        if (hurdle_tasks > 0) != (hurdle_fitness > 0):
+            raise ValueError("a hurdle needs both hurdle_tasks and hurdle_fitness above 0")
+        sizes = {"features": features, "train": train_examples, "valid": valid_examples, "seed": task_seed}
+        held_sizes = sizes | {
+            "train": heldout_train_examples or train_examples,
+            "valid": heldout_valid_examples or valid_examples,
+        }
+        self.search_tasks, self.held_out_tasks = _make_tasks(task, images, (tasks, sizes), (heldout_tasks, held_sizes))
+
+        classification = task == "binary"
+        self._block = TaskBlock(self.search_tasks, classification=classification)
+        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        self._hurdle_block = None
+        self._rest_block = self._block
+        if hurdle_tasks:
+            self._hurdle_block = TaskBlock(self.search_tasks[:hurdle_tasks], classification=classification)
+            self._rest_block = TaskBlock(self.search_tasks[hurdle_tasks:], classification=classification)
+        self._hash_examples = hash_examples
+        self.hash_cost = float(2 * hash_examples * tasks)
+        self._cost_limit = train_budget * program_cost(parse_program(NEURAL_NETWORK, Memory(5, 9, 2)), train_examples)
+        self._data_name = f"{task}:{images}" if classification else task
+
+    def random_candidate(self, rng: Rng) -> Program:
+        """A program of the initial sizes; its operations are random only with ``initial="random"``."""
+        if self._initial_random:
+            return random_program(self._initial_sizes, rng.word(), self._encoded_space)
+        return pack([[Instruction(0)] * int(size) for size in self._initial_sizes])
+
+    def mutate(self, candidate: Program, rng: Rng) -> Program:
+        """A child with one mutation, or a copy."""
+        return mutated(
+            candidate,
+            rng.word(),
+            self._encoded_space,
+            self._mutations,
+            self._mutation_probability,
+            self._paper_constants,
+        )
+
+    def hashable_outputs(self, candidate: Program) -> Sequence[np.ndarray]:
+        """Absolute errors on the first `hash_examples` training and validation examples of each task (Section
+        4.2).
+
+        Float64; infinite from where a run stopped. One array of shape (tasks, 2 * hash_examples), or its rows
+        with `hash_per_task`.
+        """
+        count = self._hash_examples
+        errors = self._block.errors(candidate, count, count, flags=self._hash_flags)
+        return list(errors) if self._hash_per_task else (errors,)
+
+    def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
+        """Train and validate on all tasks; the cost is the number of examples that were processed."""
+        if self._cost_limit > 0 and program_cost(candidate, self._block.train) > self._cost_limit:
+            return Evaluation(0.0, 1.0)  # the original counts nothing; a cost of zero would let a search go on for ever
+        word = 0 if self._fixed_noise else rng.word()
+        if self._hurdle_block is None:
+            return Evaluation(*combined(self._block.fitnesses(candidate, word, self._epochs), self._median))
+        return self._evaluate_with_hurdle(candidate, word)
+
+    def _evaluate_with_hurdle(self, candidate: Program, word: int) -> Evaluation:
+        assert self._hurdle_block is not None
+        first = self._hurdle_block.fitnesses(candidate, word, self._epochs)
+        fitness, cost = combined(first, self._median)
+        if fitness < self._hurdle_fitness:
+            return Evaluation(fitness, cost)
+        # Another word for the rest, so that its tasks do not repeat the random numbers of the first.
+        rest = self._rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
+        rest[-1, 1] += cost
+        return Evaluation(*combined(np.concatenate([first[:-1], rest]), self._median))
+
+    def task_fitnesses(self, candidate: Program, rng: Rng) -> np.ndarray:
+        """The fitness on each of the search's tasks, float64 (tasks,); `evaluate` combines them."""
+        return self._block.fitnesses(candidate, rng.word(), self._epochs)[:-1, 0]
+
+    def reevaluate(self, candidate: Program, rng: Rng) -> float:
+        """The fitness on the held-out tasks: other pairs of classes, or other functions."""
+        return float(combined(self._held_out_block.fitnesses(candidate, rng.word(), self._epochs), self._median)[0])
+
+    def describe(self, candidate: Program) -> str:
+        """The program as text; instructions without effect are marked.
+
+        Marked is what can be replaced by a noop, alone, without any change of the hashable outputs.
+        """
+        effective = effects.effective(candidate, self._outputs)
+        return format_program(candidate, lambda i: "" if effective[i] else "no effect")
+
+    def pruned(self, candidate: Program) -> Program:
+        """The program without what has no effect on the hashable outputs."""
+        return effects.pruned(candidate, self._outputs)
+
+    def _outputs(self, candidate: Program) -> np.ndarray:
+        return self._block.errors(candidate, self._hash_examples, self._hash_examples)
+
+    def parse(self, text: str) -> Program:
+        """The program that `text` describes; see `text`."""
+        program = parse_program(text, self.space.memory, self._block.features)
+        check(program, self.space.memory)
+        return program
+
+    def structural_key(self, candidate: Program) -> Program:
+        """The packed program itself: equal code, equal key."""
+        return candidate
+
+    def fingerprint(self) -> str:
+        """The kind of the tasks and a digest of all their data."""
+        return f"{self._data_name}:{data_fingerprint([*self.search_tasks, *self.held_out_tasks])}"
+
+
+def program_cost(program: Program, train_examples: int) -> float:
+    """What training costs by the original's train budget: set-up, and for each example the two passes."""
+    setup, predict, learn = (sum(COSTS[i.op] for i in function) for function in unpack(program))
+    return float(setup + train_examples * (predict + learn))
+
+
+def _initial_sizes(space: Space, sizes: tuple[int, int, int]) -> np.ndarray:
+    for size, low, high in zip(sizes, space.min_sizes, space.max_sizes, strict=True):
+        if not low <= size <= high:
+            raise ValueError(
+                f"initial_sizes must lie between min_sizes and max_sizes, got {size} where {low} to {high} fit"
+            )
+    return np.array(sizes, dtype=np.int64)
+
+
+def _make_tasks(
+    task: str, images: str, search: tuple[int, dict[str, int]], held_out: tuple[int, dict[str, int]]
+) -> tuple[list[Task], list[Task]]:
+    """The tasks of the search and the held-out tasks."""
+    if task != "binary":
+        return (
+            regression_tasks(task, search[0], **search[1], held_out=False),
+            regression_tasks(task, held_out[0], **held_out[1], held_out=True),
+        )
+    pixels, labels = load_images(images)
+    return (
+        classification_tasks(pixels, labels, search_pairs(labels), search[0], **search[1], held_out=False),
+        classification_tasks(pixels, labels, held_out_pairs(labels), held_out[0], **held_out[1], held_out=True),
+    )
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}{hint}")
+    return value
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be between {low} and {high}, got {value}")
+    return value

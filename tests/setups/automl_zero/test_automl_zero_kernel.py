@@ -1,0 +1,209 @@
+"""The compiled machine against a straightforward one, and what hand-written programs learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from setups.automl_zero.block import TaskBlock, hash_table
+from setups.automl_zero.effects import live
+from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
+from setups.automl_zero.mutation import random_program
+from setups.automl_zero.program import Memory, pack, unpack
+from setups.automl_zero.space import Space, parse_operations
+from setups.automl_zero.tasks import Task, regression_tasks
+from setups.automl_zero.text import parse_program
+
+MEMORY = Memory(4, 5, 3)
+WORDS = st.integers(0, 2**64 - 1)
+EXACT = "0-6,15-58"  # all but elementary functions and random numbers
+
+
+def tasks_of(features, count=3, train=12, valid=6, kind="linear", seed=5):
+    return regression_tasks(kind, count, features=features, train=train, valid=valid, seed=seed, held_out=False)
+
+
+def program_from(word, sizes, operations):
+    space = Space(MEMORY, (0, 0, 0), (99, 99, 99), parse_operations("/".join([operations] * 3)))
+    return random_program(np.array(sizes), word, space.encoded())
+
+
+def empty_with(line):
+    return f"def Setup():\ndef Predict():\n{line}\ndef Learn():\n"
+
+
+sizes = st.tuples(st.integers(0, 8), st.integers(0, 10), st.integers(0, 10))
+
+
+@pytest.mark.parametrize("features", [1, 3, 4])
+@settings(max_examples=60, deadline=None)
+@given(word=WORDS, sizes=sizes)
+def test_bits_equal_those_of_the_reference(reference, features, word, sizes):
+    program = program_from(word, sizes, EXACT)
+    tasks = tasks_of(features)
+    block = TaskBlock(tasks, classification=False)
+    fitnesses, errors = block.fitnesses(program, 0), block.errors(program, 12, 6)
+    for i, task in enumerate(tasks):
+        machine = reference.NumpyMachine(program, MEMORY, features, in_order=True)
+        fitness, train, valid = reference.evaluate_with_numpy(machine, task, classification=False, train=12, valid=6)
+        assert fitnesses[i, 0] == pytest.approx(fitness, rel=1e-14)
+        assert errors[i, : len(train)].tolist() == train
+        assert errors[i, 12 : 12 + len(valid)].tolist() == valid
+        assert np.isinf(errors[i, len(train) : 12]).all()
+        assert np.isinf(errors[i, 12 + len(valid) :]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(word=WORDS, sizes=sizes)
+def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference, word, sizes):
+    program = program_from(word, sizes, "1-4,18,23,27,28,31,39,56-64")
+    alive = iter(live(program))
+    living = pack([[i for i in function if next(alive)] for function in unpack(program)])
+    tasks = tasks_of(3)
+    errors = TaskBlock(tasks, classification=False).errors(program, 10, 5)
+    machine = reference.NumpyMachine(living, MEMORY, 3, in_order=True, table=hash_table())
+    _, train, valid = reference.evaluate_with_numpy(machine, tasks[0], classification=False, train=10, valid=5)
+    recorded = errors[0][np.isfinite(errors[0])]
+    assert recorded.tolist() == train + valid
+
+
+@settings(max_examples=60, deadline=None)
+@given(word=WORDS, sizes=sizes)
+def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
+    program = program_from(word, sizes, "0-58")
+    tasks = tasks_of(3, count=6)
+    few, many = (TaskBlock(tasks, classification=False, lanes=lanes) for lanes in (4, 16))
+    assert np.array_equal(few.fitnesses(program, 0), many.fitnesses(program, 0))
+    assert np.array_equal(few.errors(program, 12, 6), many.errors(program, 12, 6))
+
+
+@pytest.mark.parametrize(
+    "function", [np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.exp, np.log], ids=lambda f: f.__name__
+)
+def test_elementary_functions(function):
+    # A training label of 0 with features of 0.5, where every function is defined, so that training never
+    # stops the run.
+    x = np.array([-3.0, -1.0, -0.25, 0.0, 1e-300, 0.5, 1.0, 1.25, 3.0])
+    program = parse_program(empty_with(f"s1 = mean(v0)\ns1 = {function.__name__}(s1)"), MEMORY)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = np.abs(function(x))
+    for value, wanted in zip(x, expected, strict=True):
+        task = Task(np.full((1, 1), 0.5), np.zeros(1), np.full((1, 1), value), np.zeros(1))
+        error = TaskBlock([task], classification=False).errors(program, 1, 1)[0, 1]
+        assert error == pytest.approx(wanted, rel=1e-14) if wanted <= 100.0 else np.isinf(error)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(-800, 800))
+def test_sigmoid_of_classification(x):
+    task = Task(np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), np.zeros(1))
+    program = parse_program(empty_with(f"s1 = {x!r}"), MEMORY)
+    error = TaskBlock([task], classification=True).errors(program, 1, 1)[0, 0]
+    with np.errstate(over="ignore"):
+        assert error == pytest.approx(1.0 / (1.0 + np.exp(-np.float64(x))), rel=1e-15)
+
+
+def test_each_lane_stops_on_its_own():
+    """A task whose labels are too far off gets fitness 0; the others are as without it."""
+    tasks = tasks_of(2, count=3)
+    far = tasks[1]._replace(train_labels=np.where(np.arange(12) == 4, 1e3, tasks[1].train_labels))
+    program = parse_program(LINEAR, MEMORY)
+    alone = TaskBlock(tasks, classification=False).fitnesses(program, 0)
+    mixed = TaskBlock([tasks[0], far, tasks[2]], classification=False).fitnesses(program, 0)
+    assert mixed[[0, 2], 0].tolist() == alone[[0, 2], 0].tolist()
+    assert mixed[1, 0] == 0.0
+    assert alone[-1, 1] - mixed[-1, 1] == 12 + 6 - 5  # five training examples were started
+
+
+def test_linear_program_learns_linear_tasks():
+    tasks = tasks_of(4, count=3, train=1000, valid=100)
+    program = parse_program(LINEAR, MEMORY)
+    assert TaskBlock(tasks, classification=False).fitnesses(program, 0)[:3, 0].min() > 0.999
+
+
+def test_network_learns_what_the_linear_program_cannot():
+    tasks = tasks_of(4, count=4, train=4000, valid=100, kind="nn2")
+    block = TaskBlock(tasks, classification=False)
+    memory = Memory(5, 9, 2)
+    linear, network = (block.fitnesses(parse_program(t, memory), 7)[:4, 0].mean() for t in (LINEAR, NEURAL_NETWORK))
+    assert network > linear + 0.05
+
+
+def test_more_epochs_never_harm():
+    tasks = tasks_of(4, count=4, train=50, valid=50, kind="nn2")
+    block = TaskBlock(tasks, classification=False)
+    program = parse_program(NEURAL_NETWORK, Memory(5, 9, 2))
+    once, often = block.fitnesses(program, 3, 1), block.fitnesses(program, 3, 5)
+    assert (often[:4, 0] >= once[:4, 0]).all()
+    assert often[:4, 0].mean() > once[:4, 0].mean()
+    assert often[-1, 1] == 5 * once[-1, 1]
+    assert np.array_equal(often, block.fitnesses(program, 3, 5))
+
+
+GRADIENT = """
+def InitializePass():
+{constants}
+  s3 = 0.05
+def ForwardPass():
+  v3 = dot(m0, v0)
+  v3 = v3 + v1
+  v4 = maximum(v3, v5)
+  s1 = dot(v4, v2)
+def BackwardPass():
+  s4 = s0 - s1
+  s4 = s3 * s4
+  v6 = s4 * v4
+  v7 = s4 * v2
+  v8 = heaviside(v3)
+  v7 = v8 * v7
+  v2 = v2 + v6
+  v1 = v1 + v7
+  m1 = outer(v7, v0)
+  m0 = m0 + m1
+"""
+
+
+def test_learning_step_follows_the_gradient():
+    """One step of a two-layer network against central differences of the squared error."""
+    n, rate = 3, 0.05
+    rng = np.random.default_rng(0)
+    theta = np.float32(rng.normal(size=n * n + 2 * n)).astype(float)  # m0, v1, v2
+    theta[n * n : n * n + n] = [1.0, 2.0, 0.5]  # biases that keep most units on
+    lines = [f"  m0[{i}, {j}] = {float(theta[i * n + j])!r}" for i in range(n) for j in range(n)]
+    lines += [f"  v{1 + k}[{i}] = {float(theta[n * n + k * n + i])!r}" for k in range(2) for i in range(n)]
+    program = parse_program(GRADIENT.format(constants="\n".join(lines)), Memory(5, 9, 2), n)
+    train_x, train_y, probes = rng.normal(size=(1, n)), rng.normal(size=1), rng.normal(size=(20, n))
+
+    def predict(parameters, x):
+        m, bias, out = parameters[: n * n].reshape(n, n), parameters[n * n : n * n + n], parameters[n * n + n :]
+        return np.maximum(x @ m.T + bias, 0.0) @ out
+
+    def loss(parameters):
+        return 0.5 * float((train_y - predict(parameters, train_x))[0]) ** 2
+
+    step = 1e-6
+    gradient = [(loss(theta + step * e) - loss(theta - step * e)) / (2 * step) for e in np.eye(theta.size)]
+    expected = np.abs(predict(theta - rate * np.array(gradient), probes))
+    task = Task(train_x, train_y, probes, np.zeros(20))
+    errors = TaskBlock([task], classification=False).errors(program, 1, 20)[0]
+    np.testing.assert_allclose(errors[1:], expected, rtol=1e-6, atol=1e-8)
+    assert not np.allclose(errors[1:], np.abs(predict(theta, probes)), rtol=1e-3)
+
+
+def test_random_numbers_have_the_right_distribution_and_follow_the_seed():
+    text = "def Setup():\n  v1 = {}\ndef Predict():\n  s1 = dot(v1, v0)\ndef Learn():\n"
+    pick = np.eye(1, 33, 7)  # features that pick one element of v1 as the prediction
+    tasks = [Task(pick, np.zeros(1), np.roll(pick, k, axis=1), np.zeros(1)) for k in range(400)]
+    block = TaskBlock(tasks, classification=False, lanes=16)
+
+    def draws(form, word):
+        fitness = block.fitnesses(parse_program(text.format(form), MEMORY), word)[:-1, 0]
+        return np.tan((1.0 - fitness) * np.pi / 2.0)  # |prediction|
+
+    uniform, gaussian = draws("uniform(0.25, 0.75)", 1), draws("gaussian(0.0, 0.5)", 1)
+    assert 0.25 <= uniform.min() < 0.27
+    assert 0.73 < uniform.max() <= 0.75
+    assert np.sqrt((gaussian**2).mean()) == pytest.approx(0.5, rel=0.15)
+    assert len(set(gaussian.tolist())) == 400  # every task draws its own
+    assert np.array_equal(gaussian, draws("gaussian(0.0, 0.5)", 1))
+    assert not np.array_equal(gaussian, draws("gaussian(0.0, 0.5)", 2))

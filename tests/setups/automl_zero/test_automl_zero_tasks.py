@@ -1,0 +1,139 @@
+"""Tasks and image data."""
+
+import numpy as np
+import pytest
+
+from setups.automl_zero.images import load_images
+from setups.automl_zero.tasks import (
+    HELD_OUT_PAIRS,
+    classification_tasks,
+    data_fingerprint,
+    held_out_pairs,
+    regression_tasks,
+    search_pairs,
+)
+
+SIZES = {"features": 4, "train": 60, "valid": 30, "seed": 3}
+
+
+def regressions(kind="linear", held_out=False, **changes):
+    return regression_tasks(kind, 5, **(SIZES | changes), held_out=held_out)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_images("digits")
+
+
+def classifications(digits, pairs, count=4, held_out=False, **changes):
+    return classification_tasks(*digits, pairs, count, **(SIZES | changes), held_out=held_out)
+
+
+def test_linear_labels_are_linear_in_the_features():
+    for task in regressions():
+        weights, *_ = np.linalg.lstsq(task.train_features, task.train_labels, rcond=None)
+        np.testing.assert_allclose(task.valid_features @ weights, task.valid_labels, atol=1e-10)
+
+
+def test_two_layer_labels_are_piecewise_linear_but_not_linear():
+    for task in regressions("nn2"):
+        weights, *_ = np.linalg.lstsq(task.train_features, task.train_labels, rcond=None)
+        residual = task.train_labels - task.train_features @ weights
+        x = task.train_features[:1]
+        assert np.abs(residual).max() > 0.01
+        assert x.shape == (1, 4)
+
+
+@pytest.mark.parametrize("kind", ["linear", "nn2"])
+def test_regression_tasks_differ_and_follow_the_seed(kind):
+    search, again, other = regressions(kind), regressions(kind), regressions(kind, seed=4)
+    held_out = regressions(kind, held_out=True)
+    assert data_fingerprint(search) == data_fingerprint(again)
+    everything = [task.train_labels.tobytes() for task in (*search, *other, *held_out)]
+    assert len(set(everything)) == 15
+
+
+def test_pairs_of_the_search_and_held_out_pairs_are_disjoint(digits):
+    search, held_out = search_pairs(digits[1]), held_out_pairs(digits[1])
+    assert len(search) == 36
+    assert tuple(held_out) == HELD_OUT_PAIRS
+    assert not set(search) & set(held_out)
+    assert held_out_pairs(np.array([0, 1, 5])) == [(0, 5)]
+
+
+def test_classification_tasks_are_standardised_on_the_training_examples(digits):
+    for task in classifications(digits, [(1, 7), (2, 3)]):
+        np.testing.assert_allclose(task.train_features.mean(axis=0), 0.0, atol=1e-12)
+        np.testing.assert_allclose(task.train_features.std(axis=0), 1.0, atol=1e-12)
+        assert np.abs(task.valid_features.mean(axis=0)).max() > 1e-6
+
+
+def test_split_is_stratified_and_disjoint(digits):
+    images, labels = digits
+    images = np.concatenate([images, np.arange(len(images))[:, None] * 1000.0], axis=1)
+    for task in classifications((images, labels), [(1, 7)], count=3, train=200, valid=100):
+        for part, size in ((task.train_labels, 200), (task.valid_labels, 100)):
+            assert len(part) == size
+            assert set(part.tolist()) == {0.0, 1.0}
+            assert part.mean() == pytest.approx((labels == 1).sum() / np.isin(labels, (1, 7)).sum(), abs=0.02)
+        rows = {row.tobytes() for row in (*task.train_features, *task.valid_features)}
+        assert len(rows) == 300
+
+
+def test_label_1_is_the_lower_class():
+    """Two classes that lie on either side of the origin in every projection."""
+    labels = np.repeat([4, 9], 50)
+    images = np.where(labels == 4, 1.0, -1.0)[:, None] * np.ones(6)
+    for task in classifications((images, labels), [(4, 9)], train=60, valid=20):
+        signs = np.sign(task.train_features[:, 0])
+        assert len(set((signs * (2 * task.train_labels - 1)).tolist())) == 1  # one side is one class
+        assert task.train_labels.sum() == 30
+
+
+def test_all_pairs_are_used_before_any_is_repeated(digits):
+    tasks = classifications(digits, search_pairs(digits[1]), count=36, features=2, train=20, valid=10)
+    assert len({round(float(t.train_features.std() * 0 + t.valid_features.sum()), 9) for t in tasks}) == 36
+
+
+def test_too_few_images(digits):
+    with pytest.raises(ValueError, match=r"have 361 images; 300 \+ 100"):
+        classifications(digits, [(1, 7)], train=300, valid=100)
+    with pytest.raises(ValueError, match="no pair of classes"):
+        classifications(digits, [])
+
+
+def test_images_from_npz_files(tmp_path):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 255, size=(20, 3, 3)), rng.integers(0, 10, size=20)
+    np.savez(tmp_path / "a.npz", x_train=images[:12].astype(np.uint8), y_train=labels[:12, None])
+    np.savez(tmp_path / "b.npz", x=images[12:].astype(np.uint8), y=labels[12:])
+    pixels, classes = load_images(str(tmp_path))
+    assert np.array_equal(pixels, images.reshape(20, 9))
+    assert np.array_equal(classes, labels)
+    single, _ = load_images(str(tmp_path / "a.npz"))
+    assert single.shape == (12, 9)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": np.zeros(3)}, "no arrays x_train and y_train"),
+        ({"x": np.zeros((3, 2)), "y": np.zeros(2, int)}, "2 labels"),
+        ({"x": np.full((3, 2), np.nan), "y": np.zeros(3, int)}, "finite"),
+        ({"x": np.zeros((3, 2)), "y": np.zeros(3)}, "whole numbers"),
+        ({"x": np.array([[{}]] * 3, dtype=object), "y": np.zeros(3, int)}, "cannot use"),
+    ],
+)
+def test_bad_image_files(tmp_path, arrays, message):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(ValueError, match=message) as error:
+        load_images(str(tmp_path / "bad.npz"))
+    assert "bad.npz" in str(error.value)
+
+
+def test_missing_and_broken_image_files(tmp_path):
+    with pytest.raises(ValueError, match="there is none at"):
+        load_images(str(tmp_path))
+    (tmp_path / "broken.npz").write_bytes(b"PK no archive")
+    with pytest.raises(ValueError, match="cannot use"):
+        load_images(str(tmp_path / "broken.npz"))
