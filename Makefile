@@ -1,4 +1,5 @@
 # make run: set up, and compare the functional equivalence cache with the baseline on NAS-Bench-101.
+# make figures: the paper's analyses on NAS-Bench-101 (Section 6), their figures and results/README.md; about 40 minutes.
 # make test: set up, and run the tests.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 TRIALS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types clean
+.PHONY: help run figures test lint types clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -32,6 +33,39 @@ run: $(VENV)/.installed
 	$(BIN)/ufh compare quickstart
 	$(BIN)/ufh plot quickstart
 	$(BIN)/ufh plot quickstart --kind auc
+
+# Each is configs/figures/NAME.toml and becomes results/NAME. A second `make figures` runs only what is missing;
+# FIGURE_ARGS="--trials 5" is a quick look (delete the results afterwards or go on from them with more trials).
+EXPERIMENTS := fig07 fig08 fig08-ppo fig09 fig09-wait fig10 fig10-coarse fig10-schedule fig11 fig12 figS1 sec63 \
+	hash-cost tabulist fcm
+FIGURE_ARGS ?=
+# $(call draw,name,results,kind): results/figures/NAME.png, and the cells' means beside it
+draw = $(BIN)/ufh plot $(2) --kind $(3) --out results/figures/$(1).png --table results/figures/$(1).csv
+
+figures: $(VENV)/.installed
+	set -e; for name in $(EXPERIMENTS); do \
+		$(BIN)/ufh sweep nasbench --config $$name --name $$name $(FIGURE_ARGS); done
+	$(call draw,fig07,fig07,scatter)
+	$(call draw,fig08,fig08 fig08-ppo,panels)
+	$(call draw,fig09,fig09,panels)
+	$(call draw,fig09-repeats,fig09-wait,repeats)
+	$(BIN)/ufh collisions nasbench --out results/figures/fig10-left.png --table results/figures/fig10-left.csv
+	$(call draw,fig10-right,fig10 fig10-coarse fig10-schedule,response)
+	$(BIN)/ufh plot fig11:technique=fec --kind evaluations --out results/figures/fig11-left.png
+	$(call draw,fig11-right,fig11,distribution)
+	$(call draw,fig12,fig12,hits)
+	$(call draw,fig12-along,fig12,hits-along)
+	$(BIN)/ufh equivalents figS1:technique=fec --out results/figures/fig13.png --table results/figures/fig13.csv
+	$(call draw,figS1,figS1,against-baseline)
+	$(call draw,figS2,figS1,test-against-baseline)
+	$(call draw,sec63,sec63:technique=fec,auc)
+	$(BIN)/ufh calibrate nasbench --config calibrate-nasbench \
+		--out results/figures/sec65.png --table results/figures/sec65.csv
+	$(BIN)/ufh speedup figS1 fig08 fig08-ppo --table results/figures/speed-up.csv
+	$(call draw,hash-cost,hash-cost,response)
+	$(call draw,tabulist,tabulist,response)
+	$(call draw,fcm,fcm,response)
+	$(BIN)/ufh report results/nasbench.toml
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ufh_cli import analyses
 
 if TYPE_CHECKING:
     from ufh_cli.experiment.run import Experiment
@@ -24,6 +27,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, convert and verify a setup's data.")
 app.add_typer(data_app, name="data")
+analyses.register(app)
 
 SetupName = Annotated[str, typer.Argument(help="The setup, as listed by: ufh setups", show_default=False)]
 ConfigFile = Annotated[
@@ -48,6 +52,14 @@ Seed = Annotated[int | None, typer.Option(help="Trial i of seed S is the same wh
 Workers = Annotated[int | None, typer.Option(help="Workers in one trial; 1 is the serial search.")]
 Jobs = Annotated[int | None, typer.Option(help="Trials run side by side. [default: the number of processors]")]
 Name = Annotated[str | None, typer.Option(help="The folder in results. [default: setup, technique and date]")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Evaluate on the Dask cluster whose scheduler is there: tcp://HOST:8786."),
+]
+WarmCache = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Begin with the cache of an earlier result of the same setup, data and hash."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Insist that there is an interrupted experiment to go on with.")]
 ResultsRoot = Annotated[Path, typer.Option("--results", help="Where results are kept.", envvar="UFH_RESULTS")]
 RESULTS = Path("results")
@@ -63,6 +75,8 @@ def run(
     seed: Seed = None,
     workers: Workers = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
+    warm_cache: WarmCache = None,
     config: ConfigFile = None,
     settings: Settings = None,
     name: Name = None,
@@ -74,17 +88,20 @@ def run(
     The same command again runs only what is missing.
     """
     given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
-    experiment = _experiment(setup, config, given | {"workers": workers}, settings, [])
-    _run(experiment, name, resume, results, jobs)
+    given |= {"workers": workers, "cache.warm": _folder(warm_cache, results)}
+    _run(_experiment(setup, config, given, settings, []), name, resume, results, jobs, cluster)
 
 
 @app.command()
 def sweep(
     setup: SetupName,
     over: Annotated[
-        list[str],
-        typer.Option(metavar="KEY=V1,V2,…", help="A key and the values to run it at; several make a grid."),
-    ],
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=V1,V2,…",
+            help="A key and the values to run it at; several make a grid. [default: [over] of the configuration]",
+        ),
+    ] = None,
     technique: Technique = None,
     search: Search = None,
     trials: Trials = None,
@@ -92,6 +109,8 @@ def sweep(
     seed: Seed = None,
     workers: Workers = None,
     jobs: Jobs = None,
+    cluster: Cluster = None,
+    warm_cache: WarmCache = None,
     config: ConfigFile = None,
     settings: Settings = None,
     name: Name = None,
@@ -100,20 +119,41 @@ def sweep(
 ) -> None:
     """Run a search at every combination of some values, such as --over technique=none,fec."""
     given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
-    experiment = _experiment(setup, config, given | {"workers": workers}, settings, over)
-    _run(experiment, name, resume, results, jobs)
+    given |= {"workers": workers, "cache.warm": _folder(warm_cache, results)}
+    experiment = _experiment(setup, config, given, settings, over or [])
+    if not experiment.cells[0].swept:
+        from ufh_cli.experiment.errors import InputError
+
+        raise InputError("nothing to sweep: give --over KEY=V1,V2,… or a configuration with a section [over]")
+    _run(experiment, name, resume, results, jobs, cluster)
+
+
+@app.command()
+def status(
+    name: Annotated[str, typer.Argument(help="A result, whether it is being made or was interrupted.")],
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Tell how a running or interrupted experiment stands; from any terminal."""
+    from ufh_cli.experiment.records import find_results
+    from ufh_cli.experiment.status import read_status
+    from ufh_cli.experiment.tables import print_status
+
+    found = find_results(name, results)
+    print_status(found, read_status(found))
 
 
 @app.command()
 def plot(
     names: Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
-    kind: Annotated[str, typer.Option(help="curves, test-curves, auc, fitness, reevaluation or hits.")] = "curves",
+    kind: Annotated[str, typer.Option(help="curves, test-curves, auc, hits, panels, scatter, response, …")] = "curves",
     out: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG. [default: KIND.png in the first result]")] = None,
+    table: Annotated[Path | None, typer.Option(help="Also write the cells' means to this CSV file.")] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Draw figures from results."""
     from ufh_cli.experiment.errors import InputError, nearest
     from ufh_cli.experiment.series import select_all
+    from ufh_cli.experiment.summary import summary_rows, write_rows
     from ufh_cli.figures.kinds import KINDS
 
     if kind not in KINDS:
@@ -121,6 +161,8 @@ def plot(
     series = select_all(names, results)
     target = out or series[0].results.path / f"{kind}.png"
     KINDS[kind](series, target)
+    if table is not None:
+        write_rows(summary_rows(series), table)
     typer.echo(f"wrote {target}")
 
 
@@ -145,17 +187,23 @@ def show(
 def compare(
     first: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
     second: Annotated[
-        str | None, typer.Argument(help="What to compare with; may be left out when FIRST has two cells.")
+        str | None,
+        typer.Argument(help="What to compare with. [default: each technique in FIRST with its baseline]"),
     ] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Tell whether one is better than another: differences with a confidence interval and a test."""
+    from ufh_cli.experiment.baseline import with_baselines
     from ufh_cli.experiment.compare import compare as differences
     from ufh_cli.experiment.errors import InputError
     from ufh_cli.experiment.series import select_all
+    from ufh_cli.experiment.summary import difference_rows, print_rows
     from ufh_cli.experiment.tables import print_differences
 
     series = select_all([first] if second is None else [first, second], results)
+    if second is None and len(series) > 2:
+        print_rows(difference_rows(with_baselines(series)), notices=[one.results.notice for one in series])
+        return
     if len(series) != 2:
         labels = "; ".join(one.label for one in series)
         raise InputError(f"a comparison is between two, but {len(series)} are named ({labels}); use NAME:key=value")
@@ -179,13 +227,17 @@ def hash_(
 ) -> None:
     """Print the key of one candidate, and how the setup reads it."""
     from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.sweep import make_cells
     from ufh_cli.experiment.trials import make_key, make_setup
 
-    cell = _experiment(setup, config, {}, settings, []).cells[0].config
+    cell = make_cells(*_configuration(setup, config, {}, settings, []))[0].config
     made = make_setup(cell)
-    text = sys.stdin.read() if candidate == "-" else candidate
-    if candidate != "-" and len(candidate) < 4096 and "\n" not in candidate and Path(candidate).is_file():
-        text = Path(candidate).read_text(encoding="utf-8")
+    try:
+        text = sys.stdin.read() if candidate == "-" else candidate
+        if os.path.isfile(candidate):
+            text = Path(candidate).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{candidate}: cannot be read: {error}") from error
     try:
         parsed = made.parse(text)
         key = make_key(cell, made)[0](parsed)
@@ -240,11 +292,19 @@ def _data(action: str, setup: str, source: Path | None) -> None:
 def _experiment(
     setup: str, config: str | None, given: dict[str, Any], settings: list[str] | None, over: list[str]
 ) -> Experiment:
-    """The experiment that the options of `run` and `sweep` ask for; what is on the command line wins over the file."""
+    """The experiment that the options of `run` and `sweep` ask for."""
+    from ufh_cli.experiment.run import make_experiment
+
+    return make_experiment(*_configuration(setup, config, given, settings, over))
+
+
+def _configuration(
+    setup: str, config: str | None, given: dict[str, Any], settings: list[str] | None, over: list[str]
+) -> tuple[dict[str, Any], dict[str, list[str]], str]:
+    """Tables, swept values and their source; what is on the command line wins over the file."""
     from ufh_cli.experiment.config import apply_setting, parse_setting, parse_value, read_config
     from ufh_cli.experiment.errors import InputError
     from ufh_cli.experiment.registry import load_setup
-    from ufh_cli.experiment.run import make_experiment
     from ufh_cli.experiment.sweep import parse_over
 
     load_setup(setup)
@@ -257,7 +317,10 @@ def _experiment(
     for setting in settings or []:
         key, text = parse_setting(setting)
         apply_setting(tables, key, parse_value(text))
-    return make_experiment(tables, parse_over([*_swept(tables), *over]), source)
+    if tables["setup"] != setup:
+        raise InputError(f"setup: {tables['setup']!r} cannot be set: the command names {setup}")
+    given_over = parse_over(over)
+    return tables, parse_over(_swept(tables)) | given_over, source
 
 
 def _swept(tables: dict[str, Any]) -> list[str]:
@@ -267,10 +330,21 @@ def _swept(tables: dict[str, Any]) -> list[str]:
 
     if not isinstance(over, dict) or not all(isinstance(values, list) for values in over.values()):
         raise InputError("over: must be a table of lists, such as technique = ['none', 'fec']")
-    return [f"{key}={','.join(str(value) for value in values)}" for key, values in over.items()]
+    return [f"{key}={','.join(map(_as_written, values))}" for key, values in over.items()]
 
 
-def _run(experiment: Experiment, name: str | None, resume: bool, results: Path, jobs: int | None) -> None:
+def _as_written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _folder(name: str | None, results: Path) -> str | None:
+    """The folder of the result called `name`."""
+    return name if name is None or not (results / name).is_dir() else str(results / name)
+
+
+def _run(
+    experiment: Experiment, name: str | None, resume: bool, results: Path, jobs: int | None, cluster: str | None
+) -> None:
     from ufh_cli.experiment.errors import InputError
     from ufh_cli.experiment.run import choose_name, run_experiment
     from ufh_cli.experiment.series import split
@@ -278,12 +352,14 @@ def _run(experiment: Experiment, name: str | None, resume: bool, results: Path, 
 
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
+    if name is not None and (name in (".", "..") or ":" in name):
+        raise InputError(f"--name {name!r} cannot be the name of a folder of results")
     name = name or choose_name(experiment, results)
     path = results / name
     if resume and not (path / "experiment.toml").exists():
         raise InputError(f"there is nothing to resume in {path}")
     try:
-        finished = run_experiment(experiment, path, jobs)
+        finished = run_experiment(experiment, path, jobs, cluster)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; finished trials are in {path}; the same command goes on from there", err=True)
         raise
@@ -298,7 +374,8 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except usage_error as error:
-        typer.echo(f"ufh: {error.format_message()}", err=True)
+        message = error.format_message()
+        typer.echo(message if message.startswith("Usage:") else f"ufh: {message}", err=True)
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         code = 130
@@ -312,4 +389,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        typer.echo(f"ufh: {error.filename or 'a file'}: {error.strerror}", err=True)
+        code = 2
     sys.exit(code)

@@ -220,16 +220,21 @@ def open_table(name_or_path: str | Path) -> Table:
 def _open_surrogate(path: Path) -> Table:
     with suppress(ValueError):
         return Table.load(path)
+    try:  # before seconds of work
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise ValueError(
+            f"cannot write the surrogate's table to {path}: {error.strerror or error}; "
+            f"the environment variable UFH_DATA names another directory for data"
+        ) from None
     from setups.nasbench.space import Space
     from setups.nasbench.surrogate import predict
 
     cells = Space.build().cells
     predicted = predict(cells)
     columns = {"cells": cells} | {name: getattr(predicted, name) for name in REQUIRED if name != "cells"}
-    try:
-        return write_table(path, columns, source="surrogate", provenance={"made_by": "the embedded surrogate model"})
-    except ValueError as error:
-        raise ValueError(f"{error}; the environment variable UFH_DATA names another directory for data") from None
+    return write_table(path, columns, source="surrogate", provenance={"made_by": "the embedded surrogate model"})
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -367,8 +372,8 @@ def _checksum(path: Path) -> str:
 
 
 def _fingerprint(manifest: dict[str, Any]) -> str:
-    lines = [f"{FORMAT} {VERSION} {manifest['source']}"]
-    lines += [f"{name} {entry['dtype']} {entry['xxh3_128']}" for name, entry in sorted(manifest["columns"].items())]
+    lines = [f"{FORMAT} {VERSION}"]
+    lines += [f"{name} {entry['xxh3_128']}" for name, entry in sorted(manifest["columns"].items())]
     return f"{manifest['source']}-{xxhash.xxh3_64_hexdigest(chr(10).join(lines).encode())[:12]}"
 
 

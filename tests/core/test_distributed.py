@@ -116,6 +116,19 @@ def test_duplicates_in_flight_are_all_paid_for(toy) -> None:
     assert result.cost == 19.0
 
 
+def test_all_that_is_in_flight_is_noted(toy) -> None:
+    """Of evaluations of one behaviour that end at different times, all but the first are repeats."""
+    run = toy.run(
+        toy.Ladder(costs=[4.0, 8.0]),
+        "fea",
+        search=RandomSearch(),
+        workers=4,
+        candidates=12,
+        options={"max_evaluations": 50},
+    )
+    assert (run.result.evaluations, run.result.repeats) == (12, 11)
+
+
 def test_duplicates_in_flight_may_wait(toy) -> None:
     setup = toy.Ladder(costs=[4.0])
     clock = toy.Clock()

@@ -5,7 +5,7 @@ The key's format, version 1, which golden values in the tests hold fast:
 1. Every value is made canonical: with ``mantissa_bits`` the mantissa is truncated (not rounded) to that many bits;
    with ``decimals`` the value is rounded, half to even, to a whole number of 10**-decimals, kept as a float64. Then
    −0.0 becomes 0.0 and every NaN the quiet NaN with no payload; infinities stay.
-2. The message is the bytes ``ufh1``, and for each array: one byte for the precision (2, 4 or 8 bytes a value, plus 128
+2. The message is the bytes ``ufh1``, and for each array: one byte for the precision (2, 4 or 8 bytes a value, or 136
    when rounded to decimals), the number of values (8 bytes), then the canonical values; everything little-endian.
 3. The key is XXH3-64 of the message.
 

@@ -59,7 +59,7 @@ class Rng:
         return (self.word() * n) >> 64
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """Uniform in [low, high), with 53 random bits."""
+        """Uniform in [low, high), with 53 random bits; other bounds than 0 and 1 may round to `high`."""
         return low + (high - low) * ((self.word() >> 11) * 2.0**-53)
 
     def choice(self, options: Sequence[T]) -> T:

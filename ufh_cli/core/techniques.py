@@ -22,8 +22,6 @@ TECHNIQUES = ("none", *CACHES, *FILTERS)
 class ProposalFilter(Protocol):
     """Looks at a child before it enters the population."""
 
-    needs_parent_key: bool
-
     def rejects(self, key: Hashable, parent_key: Hashable) -> bool:
         """Whether a child with this key shall be mutated again."""
 
@@ -33,8 +31,6 @@ class ProposalFilter(Protocol):
 
 class FunctionalChangeMutation:
     """FCM (Method 6): a child must behave unlike its parent."""
-
-    needs_parent_key = True
 
     def rejects(self, key: Hashable, parent_key: Hashable) -> bool:
         return key == parent_key
@@ -54,8 +50,6 @@ class Tabulist:
     max_seen : int
         K.
     """
-
-    needs_parent_key = False
 
     def __init__(self, *, max_seen: int = 10) -> None:
         if max_seen < 0:
@@ -85,7 +79,8 @@ class Technique:
     cache : FunctionalEquivalenceCache or None
         What may answer instead of an evaluation.
     counterfactual : bool
-        Evaluate on a hit too and compare, to count collisions (§6.5). The search still sees the cached fitness.
+        Evaluate on a hit too and compare, to count collisions (§6.5). The search still sees the cached fitness, but
+        pays for the evaluation.
     wait_for_duplicates : bool
         In a distributed search, let a candidate wait for one with the same key that is being evaluated (§6.2.1).
     """

@@ -24,7 +24,7 @@ def area_under_curve(costs: Sequence[float], fitness: Sequence[float], duration:
     Parameters
     ----------
     costs, fitness : sequences of the same length
-        When the best changed, ascending, and to what. Before the first of them f is taken to be its first value: no
+        When the best changed, ascending, and to what. Before the first finite fitness f is taken to be that one: no
         fitness is neutral, and every search pays for its first evaluation.
     duration : float
         T; what comes later does not count.
@@ -34,7 +34,9 @@ def area_under_curve(costs: Sequence[float], fitness: Sequence[float], duration:
     float
         NaN when there is no point or no duration.
     """
-    points = [(cost, value) for cost, value in zip(costs, fitness, strict=True) if cost <= duration]
+    points = [
+        (cost, value) for cost, value in zip(costs, fitness, strict=True) if cost <= duration and np.isfinite(value)
+    ]
     if not points or duration <= 0:
         return float("nan")
     edges = [0.0, *(cost for cost, _ in points[1:]), duration]
@@ -42,10 +44,10 @@ def area_under_curve(costs: Sequence[float], fitness: Sequence[float], duration:
 
 
 def on_grid(costs: Sequence[float], values: Sequence[float], grid: np.ndarray) -> np.ndarray:
-    """The step function at each point of `grid`: the last value carried forward, NaN before the first."""
+    """The step function at each point of `grid`: the last value carried forward, NaN before the first finite one."""
     places = np.searchsorted(np.asarray(costs, float), grid, side="right") - 1
     padded = np.concatenate([np.asarray(values, float), [np.nan]])  # place −1 is the NaN
-    return padded[places]
+    return np.where(np.isfinite(padded[places]), padded[places], np.nan)
 
 
 class Band(NamedTuple):

@@ -17,6 +17,7 @@ from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement, area_under_curve
 from ufh_cli.core.workers import Job, SimulatedWorkers, Workers
 
+_STALLED = 100_000  # candidates in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
 
 
@@ -90,7 +91,7 @@ class TrialResult:
     duration : float
         T of the AUC: the budget's cost, or the cost spent where the budget has none.
     stopped_by : str
-        ``"budget"``, ``"candidates"`` or ``"target"``.
+        ``"budget"``, ``"candidates"``, ``"target"``, or ``"stalled"`` when for very long nothing had any cost.
     """
 
     curve: list[Improvement] = field(default_factory=list)
@@ -183,6 +184,7 @@ class Trial:
         limit = math.inf if budget.candidates is None else budget.candidates
         target = budget.target_fitness
         result.stopped_by = "candidates"
+        before, free = 0.0, 0
         while True:
             while workers.idle and self.proposed < limit and workers.clock < budget.cost:
                 workers.submit(self._start())
@@ -196,6 +198,11 @@ class Trial:
                 job.arrived = True
                 continue
             self._finish(job)
+            free = free + 1 if workers.clock == before else 0
+            before = workers.clock
+            if free >= _STALLED and budget.candidates is None:
+                result.stopped_by = "stalled"
+                break
             if target is not None and self.best_fitness >= target:
                 result.stopped_by = "target"
                 break
@@ -255,9 +262,6 @@ class Trial:
         child.key = self.key(child.candidate)
         hashes = 1
         if parent is not None:
-            if parent.key is None and any(f.needs_parent_key for f in filters):
-                parent.key = self.key(parent.candidate)
-                hashes += 1
             for _ in range(self.technique.max_tries):
                 if not any(f.rejects(child.key, parent.key) for f in filters):
                     break
@@ -323,7 +327,7 @@ class Trial:
         )
 
     def _test_fitness(self, individual: Individual) -> float:
-        return self.setup.reevaluate(individual.candidate, self.streams.reevaluation)
+        return float(self.setup.reevaluate(individual.candidate, self.streams.reevaluation))
 
 
 def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:

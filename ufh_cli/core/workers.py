@@ -127,8 +127,11 @@ class SimulatedWorkers:
 
     def submit(self, job: Job) -> None:
         if job.evaluate:
-            job.fitness, cost = self._evaluate(job)
-            job.cost += cost
+            fitness, cost = self._evaluate(job)
+            if not 0.0 <= cost < math.inf:
+                raise ValueError(f"an evaluation's cost must be a number of at least 0, got {cost}")
+            job.fitness = float(fitness)  # setups that compute with numpy give its own kind of scalar
+            job.cost += float(cost)
         self.idle -= 1
         self.busy += 1
         heapq.heappush(self._events, (self._now + job.cost, job.number, job))

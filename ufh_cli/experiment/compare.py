@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ def compare(first: Series, second: Series) -> list[Difference]:
     paired = a["seed"] == b["seed"]
     common = sorted(set(first.numbers) & set(second.numbers)) if paired else []
     if min(len(first.trials), len(second.trials)) < 2 or (paired and len(common) < 2):
-        raise InputError("a comparison needs at least two finished trials on each side")
+        raise InputError(f"{first.label} and {second.label}: a comparison needs two finished trials on each side")
     found = []
     for quantity in ("auc", "best_fitness", "reevaluated_fitness"):
         x, y = first.column(quantity), second.column(quantity)
@@ -81,6 +82,16 @@ def _difference(quantity: str, x: np.ndarray, y: np.ndarray, paired: bool) -> Di
     return Difference(
         quantity, float(x.mean()), float(y.mean()), difference, float(low), float(high), p_value, x.size * paired
     )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of several tests, adjusted after Holm (1979) for there being several."""
+    adjusted = [1.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = largest
+    return adjusted
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

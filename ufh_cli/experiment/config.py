@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
-from ufh_cli.core.techniques import parse_technique
+from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.experiment.errors import InputError, nearest
 from ufh_cli.experiment.registry import load_setup
 
@@ -30,10 +29,11 @@ def _whole(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_whole)]  # also written 1e6
 OptionalWhole = Annotated[int | None, BeforeValidator(_none_word), BeforeValidator(_whole)]
 OptionalFloat = Annotated[float | None, BeforeValidator(_none_word)]
+OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class HashConfig(_Section):
@@ -54,6 +54,7 @@ class CacheConfig(_Section):
     counterfactual: bool = False
     tolerance: float = Field(default=0.0, ge=0)
     wait_for_duplicates: bool = False
+    warm: OptionalText = None
 
 
 class ProposalConfig(_Section):
@@ -65,9 +66,13 @@ class ProposalConfig(_Section):
 
 
 class EvaluationConfig(_Section):
-    """What happens to evaluations that do not end well; only with several workers or a timeout."""
+    """What happens to evaluations that do not end well: seconds, megabytes, and attempts when a worker dies.
+
+    Only processes of their own can be ended and replaced: with several workers, a timeout or a memory limit.
+    """
 
     timeout: OptionalFloat = Field(default=None, gt=0)
+    memory: OptionalFloat = Field(default=None, gt=0)
     attempts: Whole = Field(default=3, ge=1)
 
 
@@ -117,12 +122,10 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(_first_error(error, ExperimentConfig, "", source)) from error
     except ValueError as error:
         raise InputError(f"{source}: {error}") from error
-    if config.budget.cost is None and config.budget.candidates is None:
-        raise InputError(f"{source}: a budget is missing: give budget.cost (--budget) or budget.candidates")
-    if config.budget.cost is not None and not math.isfinite(config.budget.cost):
-        raise InputError(f"{source}: budget.cost must be a finite number, got {config.budget.cost}")
+    if config.cache.counterfactual and not set(parse_technique(config.technique)) & set(CACHES):
+        raise InputError(f"{source}: cache.counterfactual needs a cache, but the technique is {config.technique!r}")
     method = config.search.get("method", "regularized_evolution")
-    if method not in SEARCH_METHODS:
+    if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
@@ -168,17 +171,25 @@ def read_config(setup: str, file: str | None) -> tuple[dict[str, Any], str]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: cannot be read as TOML: {error}") from error
+    tables.pop("provenance", None)  # an experiment's own file is a configuration too
     return tables, path.name
 
 
 def apply_setting(tables: dict[str, Any], key: str, value: Any) -> None:
-    """Set the dotted `key`, in place: ``apply_setting(t, "hash.mantissa_bits", 8)``."""
+    """Set the dotted `key`, in place: ``apply_setting(t, "hash.mantissa_bits", 8)``.
+
+    Another search method keeps only those of the old one's parameters that it has too.
+    """
+    whole = tables
     *parents, last = key.split(".")
     for parent in parents:
         tables = tables.setdefault(parent, {})
         if not isinstance(tables, dict):
             raise InputError(f"{key}: {parent!r} is a value, not a section")
     tables[last] = value
+    if key == "search.method" and isinstance(value, str) and value in SEARCH_METHODS:
+        known = options_model(SEARCH_METHODS[value]).model_fields
+        whole["search"] = {name: item for name, item in tables.items() if name == "method" or name in known}
 
 
 def parse_value(text: str) -> Any:
@@ -207,6 +218,12 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str
         elif a != b:
             lines.append(f"{prefix}{key}: {_shown(a)} there, {_shown(b)} asked for")
     return lines
+
+
+def check_budget(config: ExperimentConfig, source: str) -> None:
+    """A search must end; what only hashes needs no budget."""
+    if config.budget.cost is None and config.budget.candidates is None:
+        raise InputError(f"{source}: a budget is missing: give budget.cost (--budget) or budget.candidates")
 
 
 def options_model(cls: type) -> type[BaseModel]:
@@ -241,7 +258,9 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
             model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
         return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
     given = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
-    message = first["msg"][0].lower() + first["msg"][1:]
+    # The alternatives of a union each say what they want.
+    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
+    message = " or ".join(text[0].lower() + text[1:] for text in wanted)
     return f"{source}: {prefix}{where[0] if len(where) == 1 else '.'.join(where[:2])}: {message}{given}"
 
 

@@ -1,17 +1,22 @@
-"""One evaluation, wherever it runs: in this process, in a process of the pool, or on a node of a cluster."""
+"""One evaluation, wherever it runs: in this process, in a process of its own, or on a node of a cluster."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-import signal
+import math
+import threading
 import time
 from typing import Any, NamedTuple
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.journal import FINISHED
 from ufh_cli.experiment.registry import load_setup
+
+_one_at_a_time = threading.Lock()  # a setup need not bear several threads, but a cluster's process may have some
 
 
 class Outcome(NamedTuple):
@@ -20,40 +25,69 @@ class Outcome(NamedTuple):
     fitness: float
     cost: float
     seconds: float
-    status: str = "finished"
+    status: str = FINISHED
 
 
 class SetupSpec(NamedTuple):
-    """Names a setup with its options; small, and the same wherever it goes."""
+    """Names a setup with its options; small, and the same wherever it goes.
+
+    Attributes
+    ----------
+    name, options : str
+        The entry point, and the constructor's arguments as JSON.
+    data : str or None
+        The fingerprint that the data must have where it is made; None where that need not be checked.
+    """
 
     name: str
-    options: str  # JSON
+    options: str
+    data: str | None = None
 
     @classmethod
     def of(cls, name: str, options: dict[str, Any]) -> SetupSpec:
         return cls(name, json.dumps(options, sort_keys=True))
 
     def make(self) -> Setup:
-        """The setup itself, made once a process."""
-        return _made(self)
+        """The setup itself, made once a process.
+
+        Raises
+        ------
+        InputError
+            When it cannot be made, or has other data here.
+        """
+        setup = _made(self.name, self.options)
+        if self.data is not None and setup.fingerprint() != self.data:
+            raise InputError(
+                f"setup {self.name}: a worker has other data than this machine: "
+                f"{setup.fingerprint()!r} there, {self.data!r} here"
+            )
+        return setup
 
 
 @functools.lru_cache(maxsize=4)
-def _made(spec: SetupSpec) -> Setup:
+def _made(name: str, options: str) -> Setup:
     try:
-        return load_setup(spec.name)(**json.loads(spec.options))
+        return load_setup(name)(**json.loads(options))
     except ValueError as error:
-        raise InputError(f"setup {spec.name}: {error}") from error
+        raise InputError(f"setup {name}: {error}") from error
+
+
+def prepare(spec: SetupSpec) -> None:
+    """Make the setup in a new process; what hinders it is told by the first evaluation."""
+    with contextlib.suppress(InputError):
+        spec.make()
 
 
 def evaluate(spec: SetupSpec, candidate: Any, seed: int) -> Outcome:
-    """Evaluate `candidate` with the randomness of the word `seed`."""
-    setup = spec.make()
-    start = time.perf_counter()
-    fitness, cost = setup.evaluate(candidate, Rng.from_word(seed))
-    return Outcome(float(fitness), float(cost), time.perf_counter() - start)
+    """Evaluate `candidate` with the randomness of the word `seed`.
 
-
-def leave_interrupts_to_the_parent() -> None:
-    """For a new process: Ctrl-C reaches all processes of a terminal, but only the first one knows what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    When there is not enough memory the outcome says so; its cost is NaN, for nobody knows it.
+    """
+    with _one_at_a_time:
+        setup = spec.make()
+        start = time.perf_counter()
+        try:
+            fitness, cost = setup.evaluate(candidate, Rng.from_word(seed))
+        except MemoryError:
+            return Outcome(-math.inf, math.nan, time.perf_counter() - start, "memory")
+        return Outcome(float(fitness), float(cost), time.perf_counter() - start)

@@ -3,6 +3,9 @@
 ``journal.jsonl`` starts with a line that names the format and the experiment. A search that is started again is run
 from its seed; as long as the journal has answers they are used, in the order in which they came, and then it goes on.
 So no state is ever saved, and the outcome equals that of a search never interrupted.
+
+A kill may leave the beginning of a line at the end of the file, and another process may have gone on writing behind
+it. Such beginnings are dropped; everything else that is no entry is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,9 @@ from ufh_cli.experiment.errors import InputError
 
 FORMAT = "ufh journal"
 VERSION = 1
+JOURNAL = "journal.jsonl"
+FINISHED = "finished"
+_BEGINNING = b'{"cell": '
 _SYNC_EVERY = 1.0  # seconds; a crash of the machine, unlike one of the program, may lose what is younger
 
 
@@ -34,6 +40,9 @@ class Entry:
     ----------
     cell, trial, number : int
         Whose: the number-th candidate proposed in that trial of that cell.
+    proposed : int
+        How many candidates the trial had proposed when this evaluation was taken in. It tells a replay how proposals
+        and outcomes were interleaved, so that it need not have as many workers.
     candidate : str
         A digest of the candidate's description, to be sure that the replayed search asks about the same one.
     key : str or None
@@ -42,19 +51,26 @@ class Entry:
         The evaluation; the hashes' cost is not included.
     seconds : float
         How long it took.
+    elapsed : float
+        Seconds that the trial had run when it was written, earlier runs included.
     status : str
-        ``"finished"``, or why it has the lowest fitness: ``"died"``, ``"timeout"``.
+        ``"finished"``, or why it has the lowest fitness: ``"died"``, ``"timeout"``, ``"memory"``.
     """
 
     cell: int
     trial: int
     number: int
+    proposed: int
     candidate: str
     key: str | None
     fitness: float
     cost: float
     seconds: float
-    status: str = "finished"
+    elapsed: float
+    status: str = FINISHED
+
+
+_NAMES = {field.name for field in fields(Entry)}
 
 
 class Journal:
@@ -63,14 +79,9 @@ class Journal:
     Parameters
     ----------
     path : Path
-        The file. It is created with the first entry.
+        The file.
     identity : str
-        What the experiment is; from `experiment_identity`. A file of another one is refused.
-
-    Raises
-    ------
-    InputError
-        When the file is not a journal of this experiment, or holds a line that none wrote. A torn last line is dropped.
+        What the experiment is; from `experiment_identity`.
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -78,16 +89,39 @@ class Journal:
         self.identity = identity
         self._file: int | None = None
         self._synced = 0.0
-        self._entries, self._sound = _read(path, identity)
 
-    def repair(self) -> None:
-        """Cut off a torn last line. Only for the process that holds the experiment's lock."""
-        if self.path.exists() and self.path.stat().st_size > self._sound:
-            os.truncate(self.path, self._sound)
+    def prepare(self) -> None:
+        """Check the file, cut off a torn last line, or begin it. Only for the process that holds the experiment's lock.
+
+        Raises
+        ------
+        InputError
+            When the file is not a journal of this experiment, or holds a line that none wrote.
+        """
+        check_journal(self.path, self.identity)
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                data = self.path.read_bytes()
+                sound = data.rfind(b"\n") + 1
+                if sound < len(data):
+                    os.ftruncate(file, sound)
+                if sound == 0:
+                    _write(file, _line(_header(self.identity)))
+                os.fsync(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def entries(self, cell: int, trial: int) -> list[Entry]:
-        """What one trial has finished, in the order in which it finished."""
-        return [entry for entry in self._entries if entry.cell == cell and entry.trial == trial]
+        """What one trial has finished, in the order in which it finished; of repeated lines the first."""
+        beginning = b'%s%d, "trial": %d, ' % (_BEGINNING, cell, trial)
+        entries: dict[int, Entry] = {}
+        for entry in _entries(self.path, beginning):
+            if (entry.cell, entry.trial) == (cell, trial):
+                entries.setdefault(entry.number, entry)
+        return list(entries.values())
 
     def append(self, entry: Entry) -> None:
         """Write one entry; it survives whatever happens to the program afterwards.
@@ -99,35 +133,42 @@ class Journal:
         """
         try:
             if self._file is None:
-                self._file = self._open()
+                # Trials of several processes append to one file: each line goes out in one write at its end.
+                self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND)
             _write(self._file, _line({key: _ready(value) for key, value in asdict(entry).items()}))
             if time.monotonic() - self._synced > _SYNC_EVERY:
                 os.fsync(self._file)
                 self._synced = time.monotonic()
         except OSError as error:
-            raise InputError(
-                f"{self.path}: {error.strerror}; everything finished is kept, and the same command goes on from there"
-            ) from error
+            raise self._unwritable(error) from error
 
     def close(self) -> None:
-        """Put everything on the disk."""
-        if self._file is not None:
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = None
+        """Put everything on the disk.
 
-    def _open(self) -> int:
-        # Trials of several processes append to one file: each line goes out in one write at the end of the file.
-        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        if os.fstat(file).st_size == 0:
-            _write(file, _line(_header(self.identity)))
-        return file
+        Raises
+        ------
+        InputError
+            When the disk fails only now.
+        """
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            os.fsync(file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        finally:
+            os.close(file)
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.path}: {error.strerror}; everything finished is kept, and the same command goes on from there"
+        )
 
 
-def experiment_identity(experiment: Mapping[str, Any], data: str) -> str:
-    """A digest of all that decides evaluations: the configuration without the number of trials, and the data."""
-    decisive = {key: value for key, value in experiment.items() if key not in ("trials", "provenance")}
-    return xxhash.xxh3_64_hexdigest(json.dumps([decisive, data], sort_keys=True).encode())
+def experiment_identity(*decisive: Any) -> str:
+    """A digest of all that decides evaluations: the configuration without what may change, and what names the data."""
+    return xxhash.xxh3_64_hexdigest(json.dumps(decisive, sort_keys=True).encode())
 
 
 def candidate_digest(description: str) -> str:
@@ -135,34 +176,54 @@ def candidate_digest(description: str) -> str:
     return xxhash.xxh3_64_hexdigest(description.encode())
 
 
-def read_entries(path: Path) -> list[Entry]:
-    """All entries of a journal, whatever its experiment."""
-    return _read(path, None)[0]
+def check_journal(path: Path, identity: str | None = None) -> None:
+    """Read all of a journal.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, is none, is another experiment's (where `identity` is given), or holds a foreign line.
+    """
+    for _ in _entries(path, _BEGINNING, identity):
+        pass
 
 
-def _read(path: Path, identity: str | None) -> tuple[list[Entry], int]:
-    """The entries, first of equals, and how many bytes of the file are sound."""
+def read_entries(path: Path) -> Iterator[Entry]:
+    """All entries of a journal, whatever its experiment; repeated lines are not sorted out."""
+    return _entries(path, _BEGINNING)
+
+
+def parse_line(line: bytes) -> Entry | None:
+    """The entry in one line without its end; None where there is none, as in the header.
+
+    A kill in the middle of a line leaves its beginning; another process may have gone on behind it.
+    """
+    return _parse(line) or _parse(line[max(0, line.rfind(_BEGINNING)) :])
+
+
+def _entries(path: Path, beginning: bytes, identity: str | None = None) -> Iterator[Entry]:
+    """The entries in lines that contain `beginning`; a last line without its end is dropped."""
     if not path.exists():
-        return [], 0
+        return
+    first = None
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                if first is None:
+                    first = line
+                    _check_header(path, line, identity)
+                elif beginning in line or beginning is _BEGINNING:
+                    entry = parse_line(line[:-1])
+                    if entry is None:
+                        raise InputError(
+                            f"{path}, line {number}: not an entry of a journal; "
+                            f"remove the line, or the file to start anew"
+                        )
+                    yield entry
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    sound = data.rfind(b"\n") + 1
-    lines = data[:sound].split(b"\n")[:-1]
-    if lines:
-        _check_header(path, lines[0], identity)
-    entries: dict[tuple[int, int, int], Entry] = {}
-    for number, line in enumerate(lines[1:], 2):
-        if line == lines[0]:
-            continue  # two processes began the file at the same moment
-        entry = _parse(line)
-        if entry is None:
-            raise InputError(
-                f"{path}, line {number}: not an entry of a journal; remove the line, or the file to start anew"
-            )
-        entries.setdefault((entry.cell, entry.trial, entry.number), entry)
-    return list(entries.values()), sound
 
 
 def _check_header(path: Path, line: bytes, identity: str | None) -> None:
@@ -181,12 +242,12 @@ def _header(identity: str) -> dict[str, Any]:
 
 def _parse(line: bytes) -> Entry | None:
     values = _json(line)
-    if not isinstance(values, dict) or values.keys() != {field.name for field in fields(Entry)}:
+    if not isinstance(values, dict) or values.keys() != _NAMES:
         return None
     try:
-        for name in ("fitness", "cost", "seconds"):
+        for name in ("fitness", "cost", "seconds", "elapsed"):
             values[name] = float(values[name])
-        whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number"))
+        whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number", "proposed"))
     except (TypeError, ValueError):
         return None
     texts = isinstance(values["candidate"], str) and isinstance(values["status"], str)
@@ -196,7 +257,7 @@ def _parse(line: bytes) -> Entry | None:
 def _json(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -209,9 +270,5 @@ def _line(values: Mapping[str, Any]) -> bytes:
 
 
 def _write(file: int, line: bytes) -> None:
-    """All of the line or nothing of it."""
-    written = os.write(file, line)
-    if written < len(line):  # the disk is full
-        size = os.fstat(file).st_size
-        os.ftruncate(file, size - written)
+    if os.write(file, line) < len(line):  # the rest does not fit; the next start cuts off what did
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

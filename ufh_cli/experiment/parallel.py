@@ -3,109 +3,55 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from typing import Protocol
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 
 from ufh_cli.core.workers import Job
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.evaluation import Outcome, SetupSpec, evaluate, leave_interrupts_to_the_parent
+from ufh_cli.experiment.evaluation import Outcome, SetupSpec, evaluate
+from ufh_cli.experiment.journal import FINISHED
 from ufh_cli.experiment.replay import Replay
+from ufh_cli.experiment.sites import Site, error_of
 
-_HOPELESS = 10  # candidates lost before any was evaluated
-
-
-class Site(Protocol):
-    """Where evaluations run."""
-
-    places: int
-
-    def start(self, spec: SetupSpec, job: Job) -> Future[Outcome]:
-        """Start the job's evaluation."""
-
-    def finish(self, future: Future[Outcome]) -> None:
-        """This future is done: its place is free again."""
-
-    def is_lost(self, error: BaseException) -> bool:
-        """Whether this error of a future means that the process died, and not that the evaluation raised it."""
-
-    def stop(self, future: Future[Outcome]) -> None:
-        """End an evaluation by force; what ran it is replaced."""
-
-    def close(self) -> None:
-        """End everything."""
-
-
-class LocalSite:
-    """Processes of this machine: a pool of one each, so that one that dies takes no other evaluation with it."""
-
-    def __init__(self, places: int) -> None:
-        self.places = places
-        self._free: list[ProcessPoolExecutor] = []
-        self._used: dict[Future[Outcome], ProcessPoolExecutor] = {}
-
-    def start(self, spec: SetupSpec, job: Job) -> Future[Outcome]:
-        while True:
-            pool = self._free.pop() if self._free else self._new_pool()
-            try:
-                future = pool.submit(evaluate, spec, job.individual.candidate, job.seed)
-            except BrokenProcessPool:  # it died while it had nothing to do
-                pool.shutdown(wait=False)
-                continue
-            self._used[future] = pool
-            return future
-
-    def finish(self, future: Future[Outcome]) -> None:
-        pool = self._used.pop(future)
-        if isinstance(future.exception(), BrokenProcessPool):
-            pool.shutdown(wait=False)
-        else:
-            self._free.append(pool)
-
-    def is_lost(self, error: BaseException) -> bool:
-        return isinstance(error, BrokenProcessPool)
-
-    def stop(self, future: Future[Outcome]) -> None:
-        pool = self._used.get(future)
-        if pool is not None:
-            _kill(pool)
-
-    def close(self) -> None:
-        for pool in [*self._free, *self._used.values()]:
-            _kill(pool)
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        # Spawned, not forked: some setups load libraries that do not survive a fork.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(1, mp_context=context, initializer=leave_interrupts_to_the_parent)
-
-
-def _kill(pool: ProcessPoolExecutor) -> None:
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        process.kill()
+_HOPELESS = 5  # candidates lost before any was evaluated
+_TICK = 0.5  # seconds after which the watcher is told and late ones are looked for
 
 
 @dataclass
 class Running:
-    """An evaluation that is under way."""
+    """An evaluation that is to be made or under way.
+
+    Attributes
+    ----------
+    job : Job
+        Whose.
+    attempt : int
+        The how many-th, from 1.
+    place : int
+        Which of the workers, from 0.
+    seconds : float
+        How long it has been under way.
+    timed_out : bool
+        Whether it was ended for being late.
+    """
 
     job: Job
-    started: float = field(default_factory=time.monotonic)
     attempt: int = 1
+    place: int = 0
+    seconds: float = 0.0
     timed_out: bool = False
 
 
 class ParallelWorkers:
     """k real workers behind the trial's loop (`ufh_cli.core.workers.Workers`).
 
-    The clock is the cost of all that was handed back. With a journal, what it holds is handed back in its order before
-    anything is started, so that a resumed search sees what the interrupted one saw.
+    The clock is the cost of all that was handed back. Hits are handed back at once, then those that waited for another
+    with their key, then evaluations; nothing is proposed as long as something can be handed back. So the search
+    is determined by the order of the evaluations and by how many candidates were proposed before each. The journal
+    has both: what it holds is handed back before anything is started, and a resumed search sees what the interrupted
+    one saw, whatever the number of workers then and now.
 
     Parameters
     ----------
@@ -140,108 +86,151 @@ class ParallelWorkers:
         self._timeout = timeout
         self._attempts = attempts
         self._watch = watch
-        self._ready: deque[Job] = deque()  # needs no evaluation
-        self._held: dict[int, Job] = {}  # waits for the journal to answer
+        self._proposed = 0
+        self._hits: deque[Job] = deque()
+        self._waiting: list[Job] = []  # for another with their key
+        self._held: dict[int, Job] = {}  # for the journal's answer
+        self._queue: deque[Running] = deque()  # for a place
         self._running: dict[Future[Outcome], Running] = {}
+        self._finished: deque[Job] = deque()
         self._evaluations = 0
         self._total_cost = 0.0
         self._lost = 0
 
     @property
     def idle(self) -> int:
-        return self._site.places - self.busy
+        if self._hits or self._finished or any(job.cached is not None for job in self._waiting):
+            return 0
+        if self._replay and self.busy:
+            return max(0, self._replay.proposed - self._proposed)
+        return max(0, self._site.places - self.busy)
 
     @property
     def busy(self) -> int:
-        return len(self._ready) + len(self._held) + len(self._running)
+        at_hand = len(self._hits) + len(self._finished)
+        return at_hand + len(self._waiting) + len(self._held) + len(self._queue) + len(self._running)
 
     def submit(self, job: Job) -> None:
-        if not job.evaluate:
-            self._ready.append(job)
+        self._proposed += 1
+        if job.waits:
+            self._waiting.append(job)
+        elif not job.evaluate:
+            self._hits.append(job)
         elif self._replay:
             self._held[job.number] = job
         else:
-            self._start(Running(job))
+            self._queue.append(Running(job))
+            self._fill()
 
     def next(self) -> Job:
-        job = self._ready.popleft() if self._ready else self._replayed() or self._evaluated()
+        job = self._at_hand() or self._answered() or self._evaluated()
         self.clock += job.cost
         return job
 
     def close(self) -> None:
-        """End everything that is under way; nothing of it has been told."""
-        self._site.close()
+        """End everything that is under way; what is finished but was not told goes into the journal all the same."""
+        try:
+            for future in [future for future in self._running if future.done()]:
+                if error_of(future) is None:
+                    self._collect(future)
+        finally:
+            self._site.close()
 
-    def _start(self, running: Running) -> None:
-        self._running[self._site.start(self._spec, running.job)] = running
+    def _at_hand(self) -> Job | None:
+        if self._hits:
+            return self._hits.popleft()
+        for index, job in enumerate(self._waiting):
+            if job.cached is not None:
+                return self._waiting.pop(index)
+        return self._finished.popleft() if self._finished else None
 
-    def _replayed(self) -> Job | None:
+    def _answered(self) -> Job | None:
         """The job that the journal answers next; when it has no more answers the others are started."""
         if self._replay:
-            number = self._replay.next_number()
-            job = self._held.pop(number, None) or next(iter(self._held.values()))
-            self._take(job, self._replay.answer(job))
+            job = self._held.pop(self._replay.number, None)
+            outcome = self._replay.answer(job)
+            assert job is not None
+            self._take(job, outcome)
             return job
-        for job in self._held.values():
-            self._start(Running(job))
+        self._queue.extend(Running(job) for job in self._held.values())
         self._held.clear()
         return None
 
     def _evaluated(self) -> Job:
-        while True:
+        while not self._finished:
+            self._fill()
             done, _ = wait(self._running, timeout=self._patience(), return_when=FIRST_COMPLETED)
-            if self._watch is not None:
-                self._watch(list(self._running.values()))
             for future in sorted(done, key=lambda future: self._running[future].job.number):
-                running = self._running.pop(future)
-                self._site.finish(future)
-                outcome = self._outcome(future, running)
-                if outcome is None:
-                    self._start(Running(running.job, attempt=running.attempt + 1))
-                    continue
-                if self._replay is not None:
-                    self._replay.record(running.job, outcome)
-                self._take(running.job, outcome)
-                return running.job
-            self._end_late_ones()
+                self._collect(future)
+            self._look_after()
+        return self._finished.popleft()
 
-    def _outcome(self, future: Future[Outcome], running: Running) -> Outcome | None:
+    def _fill(self) -> None:
+        while self._queue and len(self._running) < self._site.places:
+            running = self._queue.popleft()
+            taken = {other.place for other in self._running.values()}
+            running.place = next(place for place in range(len(taken) + 1) if place not in taken)
+            future = self._site.start(evaluate, self._spec, running.job.individual.candidate, running.job.seed)
+            self._running[future] = running
+
+    def _collect(self, future: Future[Outcome]) -> None:
+        """Take in an evaluation that is over: tell it, or try again."""
+        running = self._running[future]
+        outcome = self._outcome(future, running, self._site.elapsed(future))
+        if outcome is not None and self._replay is not None:
+            self._replay.record(running.job, outcome, self._proposed)
+        del self._running[future]  # not before: an interruption must find it
+        self._site.finish(future)
+        if outcome is None:
+            self._queue.appendleft(Running(running.job, attempt=running.attempt + 1))
+            return
+        self._take(running.job, outcome)
+        self._finished.append(running.job)
+
+    def _outcome(self, future: Future[Outcome], running: Running, seconds: float) -> Outcome | None:
         """What came of it; None when it shall be tried again."""
-        error = future.exception()
+        error = error_of(future)
         if error is None:
-            return future.result()
-        if not self._site.is_lost(error) and not running.timed_out:
+            outcome = future.result()
+            if outcome.status == FINISHED:
+                return outcome
+        elif running.timed_out:
+            outcome = Outcome(-math.inf, math.nan, seconds, "timeout")
+        elif not self._site.is_lost(error):
             raise error
-        if not running.timed_out and running.attempt < self._attempts:
+        elif running.attempt < self._attempts:
             return None
+        else:
+            outcome = Outcome(-math.inf, math.nan, seconds, "died")
         self._lost += 1
         if self._lost >= _HOPELESS and not self._evaluations:
             raise InputError(
-                f"the first {self._lost} candidates could not be evaluated: their workers died or ran out of time; "
-                f"is there enough memory for {self._site.places} at once?"
+                f"the first {self._lost} candidates could not be evaluated, the last one because of: {outcome.status}; "
+                f"is there enough memory for {self._site.places} at once, and enough time?"
             )
-        mean = self._total_cost / self._evaluations if self._evaluations else 0.0
-        seconds = time.monotonic() - running.started
-        return Outcome(-math.inf, mean, seconds, "timeout" if running.timed_out else "died")
+        # What it cost is not known; that it cost nothing would favour such candidates.
+        return outcome._replace(cost=self._total_cost / self._evaluations if self._evaluations else 0.0)
 
     def _take(self, job: Job, outcome: Outcome) -> None:
         job.fitness = outcome.fitness
         job.cost += outcome.cost
-        if outcome.status == "finished":
+        job.lost = outcome.status != FINISHED
+        if not job.lost:
             self._evaluations += 1
             self._total_cost += outcome.cost
 
     def _patience(self) -> float:
         """Seconds until something must be looked at."""
         if self._timeout is None:
-            return 0.5
-        now = time.monotonic()
-        return max(0.01, min([0.5, *(r.started + self._timeout - now for r in self._running.values())]))
+            return _TICK
+        left = [self._timeout - self._site.elapsed(future) for future in self._running]
+        return max(0.01, min([_TICK, *left]))
 
-    def _end_late_ones(self) -> None:
-        if self._timeout is None:
-            return
+    def _look_after(self) -> None:
         for future, running in self._running.items():
-            if not running.timed_out and time.monotonic() - running.started > self._timeout:
+            running.seconds = self._site.elapsed(future)
+            if self._timeout is not None and running.seconds > self._timeout and not running.timed_out:
                 running.timed_out = True
                 self._site.stop(future)
+        if self._watch is not None:
+            self._watch(list(self._running.values()))

@@ -1,30 +1,24 @@
-"""What an experiment writes into ``results/NAME`` and how it is read back."""
+"""What ``results/NAME`` holds, and how it is read back; `recorder` writes it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
-import os
 import platform
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-from filelock import FileLock, Timeout
-
 from ufh_cli.experiment.config import differences
 from ufh_cli.experiment.errors import InputError, nearest
-from ufh_cli.experiment.trials import TrialRecord
 
 TRIAL_COLUMNS = (
     "trial", "seed", "status", "auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "cache_hits",
     "hit_fraction", "cost", "cost_unit", "wall_seconds", "stopped_by", "partial_hits", "collisions", "comparisons",
-    "repeats", "waits",
+    "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
@@ -32,119 +26,6 @@ _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
 }  # fmt: skip
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
-
-
-class Recorder:
-    """Writes one experiment's files. Finished trials are never lost; only one process may write at a time.
-
-    Parameters
-    ----------
-    path : Path
-        The experiment's folder.
-    experiment : dict
-        The configuration as resolved, with the swept keys under ``over``; `trials` does not count when an old
-        experiment is compared with it.
-    provenance : dict
-        Versions and the data's fingerprint, from `make_provenance`.
-    swept : list of dict
-        The swept values of each cell.
-
-    Raises
-    ------
-    InputError
-        When the folder holds another experiment, or somebody else is writing to it.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        experiment: Mapping[str, Any],
-        provenance: Mapping[str, Any],
-        swept: Sequence[Mapping[str, str]],
-    ) -> None:
-        self.path = path
-        self.swept = swept
-        self._keys = tuple(swept[0]) if swept else ()
-        self._trials: dict[tuple[int, int], list[str]] = {}
-        self._curves: dict[tuple[int, int], list[list[str]]] = {}
-        self._best: dict[tuple[int, int], dict[str, Any]] = {}
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / ".lock")
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InputError(f"{path} is being written by another run of ufh") from error
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            self._check_same(experiment, provenance)
-            self._load()
-            _write(path / "experiment.toml", tomli_w.dumps({**experiment, "provenance": provenance}))
-            self.write_all()
-        except BaseException:
-            self.close()
-            raise
-
-    def finished(self) -> set[tuple[int, int]]:
-        """The (cell, trial) that need not be run again."""
-        return set(self._trials)
-
-    def add(self, records: Iterable[TrialRecord]) -> None:
-        """Write finished trials; when this returns they are on disk."""
-        new = []
-        for record in records:
-            where = (record.cell, record.trial)
-            swept = list(self.swept[record.cell].values())
-            self._trials[where] = [*swept, *(_text(record.row[column]) for column in TRIAL_COLUMNS)]
-            self._curves[where] = [
-                [*swept, str(record.trial), *(_text(value) for value in point)] for point in record.curve
-            ]
-            self._best[where] = {**self.swept[record.cell], **record.best}
-            new.append(where)
-        if new:
-            # The row of trials.csv says that a trial is finished, so it goes last.
-            _append(self.path / "curves.csv", [row for where in new for row in self._curves[where]])
-            self._write_best()
-            _append(self.path / "trials.csv", [self._trials[where] for where in new])
-
-    def write_all(self) -> None:
-        """Write all files anew, in the order of cells and trials whatever the order they were finished in."""
-        order = sorted(self._trials)
-        trials = [self._trials[where] for where in order]
-        curves = [row for where in order for row in self._curves[where]]
-        self._write_best()
-        _write(self.path / "curves.csv", _csv_text([[*self._keys, *CURVE_COLUMNS], *curves]))
-        _write(self.path / "trials.csv", _csv_text([[*self._keys, *TRIAL_COLUMNS], *trials]))
-
-    def close(self) -> None:
-        """Let others write."""
-        self._lock.release()
-
-    def _write_best(self) -> None:
-        best = [_json_ready(self._best[where]) for where in sorted(self._best)]
-        _write(self.path / "best.json", json.dumps(best, indent=1, ensure_ascii=False) + "\n")
-
-    def _check_same(self, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        lines = experiment_differences(self.path, experiment, provenance)
-        if lines:
-            raise InputError(f"{self.path} holds another experiment ({'; '.join(lines)}); choose another --name")
-
-    def _load(self) -> None:
-        """Take over what an earlier run finished; a torn last line, and what belongs to it, is dropped."""
-        cells = {tuple(swept.values()): index for index, swept in enumerate(self.swept)}
-        width = len(self._keys)
-        for row in _read_rows(self.path / "trials.csv", (*self._keys, *TRIAL_COLUMNS)):
-            if tuple(row[:width]) in cells:
-                self._trials[cells[tuple(row[:width])], int(row[width])] = row
-        self._curves = {where: [] for where in self._trials}
-        for row in _read_rows(self.path / "curves.csv", (*self._keys, *CURVE_COLUMNS)):
-            where = (cells.get(tuple(row[:width]), -1), int(row[width]))
-            if where in self._curves:
-                self._curves[where].append(row)
-        for entry in _read_best(self.path / "best.json"):
-            where = (cells.get(tuple(str(entry.get(key)) for key in self._keys), -1), entry["trial"])
-            if where in self._trials:
-                self._best[where] = entry
 
 
 class Results:
@@ -169,9 +50,9 @@ class Results:
         self.name = path.name
         self.experiment = read_experiment(path)
         self.over = list(self.experiment.get("over", {}))
-        self.trials = _read_table(path / "trials.csv", (*self.over, *TRIAL_COLUMNS))
-        self.curves = _read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
-        self.best = _read_best(path / "best.json")
+        self.trials = read_table(path / "trials.csv", (*self.over, *TRIAL_COLUMNS))
+        self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
+        self.best = read_best(path / "best.json")
 
     @property
     def notice(self) -> str:
@@ -190,10 +71,16 @@ def find_results(name: str, root: Path) -> Results:
 
 def read_experiment(path: Path) -> dict[str, Any]:
     """The tables of ``experiment.toml``."""
+    file = path / "experiment.toml"
     try:
-        return tomllib.loads((path / "experiment.toml").read_text(encoding="utf-8"))
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path / 'experiment.toml'}: cannot be read: {error}") from error
+        raise InputError(f"{file}: cannot be read: {error}") from error
+    kinds = {"setup": str, "seed": int, "trials": int, "budget": dict, "provenance": dict}
+    whole = all(isinstance(tables.get(key), kind) for key, kind in kinds.items())
+    if not whole or not isinstance(tables.get("over", {}), dict):
+        raise InputError(f"{file}: not the configuration of an experiment")
+    return tables
 
 
 def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
@@ -212,50 +99,22 @@ def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance
     if not (path / "experiment.toml").exists():
         return []
     old = read_experiment(path)
-    fingerprint = old.pop("provenance", {}).get("data", "")
-    lines = differences(_identity(old), _identity(experiment))
-    if fingerprint != provenance["data"]:
-        lines.append(f"data: {fingerprint!r} there, {provenance['data']!r} now")
+    before = old.pop("provenance", {})
+    lines = differences(decisive(old, provenance), decisive(experiment, provenance))
+    for what, default in (("data", ""), ("warm", {})):
+        if before.get(what, default) != provenance.get(what, default):
+            lines.append(f"{what}: {before.get(what, default)!r} there, {provenance.get(what, default)!r} now")
     return lines
 
 
-def _identity(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in experiment.items() if key != "trials"}
+def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the results: not how many trials there are, nor how many real workers a trial has."""
+    circumstances = {"trials", "provenance"} | ({"workers"} if provenance.get("workers") == "real" else set())
+    return {key: value for key, value in experiment.items() if key not in circumstances}
 
 
-def _text(value: Any) -> str:
-    return repr(float(value)) if isinstance(value, float) else str(value)
-
-
-def _json_ready(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no infinities and no NaN: they are written as strings."""
-    return {
-        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in entry.items()
-    }
-
-
-def _csv_text(rows: Iterable[Sequence[str]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
-
-
-def _append(path: Path, rows: list[list[str]]) -> None:
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(_csv_text(rows))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the whole file or nothing of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="")
-    os.replace(part, path)
-
-
-def _read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
+def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    """The rows of a CSV file as text, without its header; a torn last line is left out."""
     if not path.exists():
         return []
     try:
@@ -263,7 +122,10 @@ def _read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     complete = text[: text.rfind("\n") + 1]  # a line without its end was torn by a crash
-    rows = list(csv.reader(io.StringIO(complete)))
+    try:
+        rows = list(csv.reader(io.StringIO(complete)))
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
     if rows and tuple(rows[0]) != tuple(columns):
         raise InputError(f"{path}: its columns are not those of this experiment: {','.join(rows[0])[:200]}")
     for number, row in enumerate(rows[1:], 2):
@@ -272,9 +134,10 @@ def _read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
     return rows[1:]
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a CSV file by column, numbers as numbers."""
     table = []
-    for number, row in enumerate(_read_rows(path, columns), 2):
+    for number, row in enumerate(read_rows(path, columns), 2):
         try:
             values = [_typed(column, text, columns) for column, text in zip(columns, row, strict=True)]
         except ValueError as error:
@@ -286,18 +149,34 @@ def _read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
     if column in _TEXT_COLUMNS or (column not in TRIAL_COLUMNS and column not in CURVE_COLUMNS):
         return text
-    return float(text) if column in _FLOAT_COLUMNS else int(text)
+    if column in _FLOAT_COLUMNS:
+        return float(text)
+    if not text.isdecimal():
+        raise ValueError(f"{column}: {text!r} is not a whole number")
+    return int(text)
 
 
-def _read_best(path: Path) -> list[dict[str, Any]]:
+def read_best(path: Path) -> list[dict[str, Any]]:
+    """The entries of ``best.json``."""
     if not path.exists():
         return []
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(entries, list) or not all(
-        isinstance(e, dict) and isinstance(e.get("trial"), int) for e in entries
-    ):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and _is_best(entry) for entry in entries):
         raise InputError(f"{path}: not a list of best candidates")
     return entries
+
+
+def _is_best(entry: Mapping[str, Any]) -> bool:
+    if not isinstance(entry.get("trial"), int):
+        return False
+    if "fitness" not in entry:
+        return True  # a trial whose budget ended before its first candidate was finished
+    try:
+        float(entry["fitness"])
+        float(entry["reevaluated_fitness"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return all(isinstance(entry.get(name), str) for name in ("key", "description"))

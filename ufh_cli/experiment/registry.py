@@ -28,7 +28,7 @@ def load_setup(name: str) -> type[Setup]:
         raise InputError(f"unknown setup {name!r}; {nearest(name, entries)}")
     try:
         found = entries[name].load()
-    except ImportError as error:
+    except (ImportError, AttributeError, SyntaxError, NameError) as error:
         raise InputError(f"setup {name!r} cannot be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Setup)):
         raise InputError(f"setup {name!r}: {entries[name].value} is not a subclass of ufh_cli.core.setup.Setup")

@@ -23,6 +23,11 @@ class Replay:
         Describes candidates.
     cell, trial : int
         Which trial it is.
+
+    Attributes
+    ----------
+    seconds_before : float
+        How long earlier runs of this trial took, as far as the journal knows.
     """
 
     def __init__(self, journal: Journal, setup: Setup, cell: int, trial: int) -> None:
@@ -30,16 +35,24 @@ class Replay:
         self._setup = setup
         self._where = (cell, trial)
         self._left = deque(journal.entries(cell, trial))
+        self.seconds_before = self._left[-1].elapsed if self._left else 0.0
+        self._started = time.perf_counter()
 
     def __bool__(self) -> bool:
         """Whether there are answers left."""
         return bool(self._left)
 
-    def next_number(self) -> int:
-        """The number of the candidate whose evaluation was finished next."""
+    @property
+    def proposed(self) -> int:
+        """How many candidates had been proposed when the next answer came."""
+        return self._left[0].proposed
+
+    @property
+    def number(self) -> int:
+        """The candidate that the next answer is about."""
         return self._left[0].number
 
-    def answer(self, job: Job) -> Outcome:
+    def answer(self, job: Job | None) -> Outcome:
         """The next answer, which must be about `job`.
 
         Raises
@@ -48,37 +61,41 @@ class Replay:
             When it is about another candidate: the journal was written by a search that went otherwise.
         """
         entry = self._left.popleft()
-        if entry.number != job.number or entry.candidate != self._digest(job):
+        if job is None or entry.number != job.number or entry.candidate != self._digest(job):
             raise InputError(
-                f"{self._journal.path}: trial {self._where[1]} proposes other candidates now than when the journal was "
-                f"written (ufh or the setup has changed); choose another --name"
+                f"{self._journal.path}: the entry of trial {entry.trial}, candidate {entry.number}, is not about a "
+                f"candidate that this search proposes (ufh or the setup has changed, or the line is from elsewhere); "
+                f"choose another --name"
             )
         return Outcome(entry.fitness, entry.cost, entry.seconds, entry.status)
 
-    def record(self, job: Job, outcome: Outcome) -> None:
-        """Write what was found just now."""
-        key = f"{job.key:016x}" if isinstance(job.key, int) else None
+    def record(self, job: Job, outcome: Outcome, proposed: int) -> None:
+        """Write what was found just now, when so many candidates were proposed."""
         cell, trial = self._where
-        self._journal.append(
-            Entry(
-                cell=cell,
-                trial=trial,
-                number=job.number,
-                candidate=self._digest(job),
-                key=key,
-                **outcome._asdict(),
-            )
+        entry = Entry(
+            cell=cell,
+            trial=trial,
+            number=job.number,
+            proposed=proposed,
+            candidate=self._digest(job),
+            key=f"{job.key:016x}" if isinstance(job.key, int) else None,
+            fitness=outcome.fitness,
+            cost=outcome.cost,
+            seconds=round(outcome.seconds, 6),
+            elapsed=round(self.seconds_before + time.perf_counter() - self._started, 3),
+            status=outcome.status,
         )
+        self._journal.append(entry)
 
     def evaluate(self, job: Job) -> Evaluation:
-        """For a serial search: from the journal, or in this process and into the journal."""
+        """For simulated workers, which evaluate in the order of proposals: answer, or evaluate here and record."""
         if self._left:
             outcome = self.answer(job)
         else:
             start = time.perf_counter()
             fitness, cost = evaluate_job(self._setup, job)
             outcome = Outcome(float(fitness), float(cost), time.perf_counter() - start)
-            self.record(job, outcome)
+            self.record(job, outcome, job.number + 1)
         return Evaluation(outcome.fitness, outcome.cost)
 
     def _digest(self, job: Job) -> str:

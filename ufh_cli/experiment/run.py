@@ -6,26 +6,31 @@ import datetime
 import itertools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.techniques import parse_technique
+from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.core.trial import Trial
+from ufh_cli.experiment.config import check_budget
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.journal import Journal, experiment_identity
+from ufh_cli.experiment.journal import JOURNAL, Journal, experiment_identity
 from ufh_cli.experiment.parallel import Running
 from ufh_cli.experiment.progress import Bar, progress_bar
-from ufh_cli.experiment.records import Recorder, Results, experiment_differences, make_provenance
+from ufh_cli.experiment.recorder import Recorder
+from ufh_cli.experiment.records import Results, decisive, experiment_differences, make_provenance
+from ufh_cli.experiment.sites import LocalSite, Site
+from ufh_cli.experiment.status import Standing
 from ufh_cli.experiment.sweep import Cell, make_cells
 from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_key, make_setup
-from ufh_cli.experiment.workers import run_tasks
+from ufh_cli.experiment.warm import journal_digest, warm_evaluations
+from ufh_cli.experiment.workers import Task, run_beside, run_here
 
-JOURNAL = "journal.jsonl"
 _WRITE_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.25  # seconds
+_SHOWN_TRIALS = 4  # of those in other processes, so that the line is not too long
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,19 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
     cells = make_cells(tables, over, source)
     setups = {id(setup): setup for setup in (make_setup(cell.config) for cell in cells)}.values()
     for cell in cells:
+        check_budget(cell.config, source)
         check_key(cell)
     written = cells[0].config.as_dict() | (
         {"over": {key: list(values) for key, values in over.items()}} if over else {}
     )
     fingerprint = "; ".join(dict.fromkeys(setup.fingerprint() for setup in setups))
     notice = " ".join(dict.fromkeys(setup.notice() for setup in setups)).strip()
-    return Experiment(cells, written, make_provenance(fingerprint, notice))
+    provenance = make_provenance(fingerprint, notice)
+    if not any(setup.simulated_cost for setup in setups):
+        provenance["workers"] = "real"
+    if warm := check_warm(cells):
+        provenance["warm"] = warm
+    return Experiment(cells, written, provenance)
 
 
 def check_key(cell: Cell) -> None:
@@ -87,6 +98,17 @@ def check_key(cell: Cell) -> None:
         raise InputError(f"hash: {error}") from error
 
 
+def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
+    """The digests of the journals that warm caches; refused where they do not fit."""
+    configs = [cell.config for cell in cells if cell.config.cache.warm is not None]
+    if configs and not any(set(parse_technique(config.technique)) & set(CACHES) for config in configs):
+        raise InputError(f"cache.warm needs a technique with a cache, such as fec, not {configs[0].technique!r}")
+    warm = {str(config.cache.warm): journal_digest(str(config.cache.warm)) for config in configs}
+    for config in configs:
+        warm_evaluations(config, warm)
+    return warm
+
+
 def choose_name(experiment: Experiment, root: Path) -> str:
     """The default name: setup, technique (or sweep) and date; a further number when that is another experiment's."""
     swept = "sweep" if len(experiment.cells) > 1 else experiment.cells[0].config.technique
@@ -99,8 +121,10 @@ def choose_name(experiment: Experiment, root: Path) -> str:
     raise AssertionError("unreachable")
 
 
-def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None) -> Results:
+def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, cluster: str | None = None) -> Results:
     """Run what is missing of `experiment` in the folder `path`, `jobs` trials at a time.
+
+    With the address of a `cluster`, costly evaluations run there, else whole trials.
 
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
@@ -108,18 +132,17 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None) 
     recorder = Recorder(path, experiment.tables, experiment.provenance, [cell.swept for cell in experiment.cells])
     unwritten: list[TrialRecord] = []
     try:
-        surroundings = _surroundings(experiment, path)
+        surroundings = _surroundings(experiment, path, cluster)
         everything = [(cell, trial) for trial in range(experiment.trials) for cell in range(len(experiment.cells))]
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
-            follow = Follow(bar)
+            follow = Follow(bar, surroundings.journal)
             written = time.monotonic()
-            for records in run_tasks(
-                experiment.cells, tasks, jobs or _default_jobs(experiment), surroundings, follow.trial, follow.workers
-            ):
+            for records in _run(experiment, tasks, jobs, cluster, surroundings, follow):
                 unwritten += records
                 bar.advance(len(records))
+                follow.journal()
                 # Writing now and then, not after every trial, keeps the disk out of the way of quick trials.
                 if time.monotonic() - written > _WRITE_EVERY:
                     recorder.add(unwritten)
@@ -134,43 +157,90 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None) 
     return Results(path)
 
 
-class Follow:
-    """Shows on a progress bar how the trial in this process stands, a few times a second."""
+def _run(
+    experiment: Experiment,
+    tasks: list[Task],
+    jobs: int | None,
+    cluster: str | None,
+    surroundings: Surroundings,
+    follow: Follow,
+) -> Iterator[list[TrialRecord]]:
+    """Run `tasks` here one by one, or several at a time in processes or on the cluster."""
+    site: Site
+    if cluster is not None and surroundings.cluster is None:
+        from ufh_cli.experiment.cluster import ClusterSite
 
-    def __init__(self, bar: Bar) -> None:
+        site = ClusterSite(cluster, jobs)
+    else:
+        jobs = min(jobs or _default_jobs(experiment, surroundings), len(tasks))
+        if jobs <= 1:
+            return run_here(experiment.cells, tasks, surroundings, follow.trial, follow.workers)
+        site = LocalSite(jobs)
+    return run_beside(experiment.cells, tasks, site, surroundings)
+
+
+class Follow:
+    """Shows on a progress bar how the trials under way stand, a few times a second.
+
+    Parameters
+    ----------
+    bar : Bar
+        Where.
+    journal : Path or None
+        Tells of trials in other processes.
+    """
+
+    def __init__(self, bar: Bar, journal: Path | None = None) -> None:
         self._bar = bar
+        self._standing = None if journal is None else Standing(journal)
         self._shown = 0.0
         self._trial = self._workers = ""
 
     def trial(self, trial: Trial) -> None:
-        """A candidate is finished."""
+        """A candidate of a trial in this process is finished."""
         if time.monotonic() - self._shown > _SHOW_EVERY:
             result = trial.result
             self._trial = f"{result.candidates:,} candidates, best {trial.best_fitness:.6g}, {result.cache_hits:,} hits"
-            self._show()
+            self._show([self._trial, self._workers])
 
     def workers(self, running: Sequence[Running]) -> None:
-        """What the workers are at."""
+        """What the workers of a trial in this process are at."""
         if time.monotonic() - self._shown > _SHOW_EVERY:
-            now = time.monotonic()
-            self._workers = " | ".join(f"#{one.job.number} {now - one.started:.0f} s" for one in running)
-            self._show()
+            ordered = sorted(running, key=lambda one: one.place)
+            self._workers = " | ".join(
+                f"worker {one.place + 1}: candidate {one.job.number:,}, {one.seconds:.0f} s" for one in ordered
+            )
+            self._show([self._trial, self._workers])
 
-    def _show(self) -> None:
+    def journal(self) -> None:
+        """Trials in other processes may have gone on."""
+        if self._standing is None or self._trial or time.monotonic() - self._shown < _SHOW_EVERY:
+            return
+        self._standing.update()
+        latest = sorted(self._standing.trials.items(), key=lambda item: item[1].written)[-_SHOWN_TRIALS:]
+        self._show(
+            f"trial {trial}: {found.evaluations:,} evaluations, best {found.best:.6g}"
+            for (_, trial), found in sorted(latest, key=lambda item: item[0])
+        )
+
+    def _show(self, notes: Iterable[str]) -> None:
         self._shown = time.monotonic()
-        self._bar.show(note="; ".join(filter(None, [self._trial, self._workers])))
+        self._bar.show(note=" | ".join(filter(None, notes)))
 
 
-def _surroundings(experiment: Experiment, path: Path) -> Surroundings:
+def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Surroundings:
     """With a journal where evaluations are costly; it is checked, and a torn last line cut off, before any trial."""
+    warm = experiment.provenance.get("warm", {})
     if not any(make_setup(cell.config).costly for cell in experiment.cells):
-        return Surroundings()
-    identity = experiment_identity(experiment.tables, experiment.provenance["data"])
-    Journal(path / JOURNAL, identity).repair()
-    return Surroundings(path / JOURNAL, identity)
+        return Surroundings(warm=warm)
+    what = decisive(experiment.tables, experiment.provenance)
+    identity = experiment_identity(what, experiment.provenance["data"], warm)
+    Journal(path / JOURNAL, identity).prepare()
+    simulated = any(make_setup(cell.config).simulated_cost for cell in experiment.cells)
+    return Surroundings(path / JOURNAL, identity, None if simulated else cluster, warm)
 
 
-def _default_jobs(experiment: Experiment) -> int:
+def _default_jobs(experiment: Experiment, surroundings: Surroundings) -> int:
     """A process for each processor: of trials, unless a trial has processes of its own."""
     parallel = any(is_parallel(cell.config, make_setup(cell.config)) for cell in experiment.cells)
-    return 1 if parallel else os.cpu_count() or 1
+    return 1 if parallel or surroundings.cluster is not None else os.cpu_count() or 1

@@ -12,11 +12,13 @@ from rich.table import Table
 
 from ufh_cli.experiment.compare import Difference, wilson_interval
 from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.records import Results
 from ufh_cli.experiment.registry import load_setup, setup_entry_points
 from ufh_cli.experiment.series import Series
+from ufh_cli.experiment.status import Status
 
 # Whatever goes into a file or a pipe is not folded to some terminal's width.
-console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
+console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
 
 
 def print_summary(series: Sequence[Series]) -> None:
@@ -26,7 +28,7 @@ def print_summary(series: Sequence[Series]) -> None:
     for key in keys or ["technique"]:
         table.add_column(key)
     for heading in ("trials", "AUC", "best", "on unseen data", "candidates", "evaluations", "hits"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     counterfactual = any(one.column("comparisons").any() for one in series)
     if counterfactual:
         table.add_column("wrong hits", justify="right")
@@ -70,6 +72,24 @@ def print_trials(series: Sequence[Series]) -> None:
     console.print(table)
 
 
+def print_status(results: Results, status: Status) -> None:
+    """Whether an experiment is running, and how far each of its unfinished trials is."""
+    state = "running" if status.running else "finished" if status.finished >= status.total else "interrupted"
+    age = "" if status.age is None else f", last evaluation {status.age:,.0f} s ago"
+    console.print(f"{results.name}: {state}, {status.finished} of {status.total} trials finished{age}")
+    if status.unfinished:
+        table = _table()
+        for heading in (*results.over, "trial", "evaluations", "best fitness", "seconds", "lost"):
+            table.add_column(heading, justify="right")
+        for swept, trial, found in status.unfinished:
+            best = f"{found.best:.6g}" if math.isfinite(found.best) else "–"
+            lost = ", ".join(f"{count} {reason}" for reason, count in sorted(found.lost.items()))
+            table.add_row(*swept.values(), str(trial), f"{found.evaluations:,}", best, f"{found.seconds:,.0f}", lost)
+        console.print(table)
+    if state == "interrupted":
+        console.print("the command that began it goes on from there", style="dim")
+
+
 def print_best(series: Sequence[Series]) -> None:
     """The fittest candidate of each series."""
     for one in series:
@@ -86,7 +106,7 @@ def print_best(series: Sequence[Series]) -> None:
             f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
             f"trial {best['trial']}, key {best['key']}",
         )
-        console.print(best["description"])
+        console.print(best["description"], soft_wrap=True)
 
 
 def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
 from ufh_cli.core.workers import SimulatedWorkers, Workers
 from ufh_cli.experiment.config import ExperimentConfig, make_search
-from ufh_cli.experiment.evaluation import SetupSpec
+from ufh_cli.experiment.evaluation import SetupSpec, prepare
 from ufh_cli.experiment.journal import Journal
-from ufh_cli.experiment.parallel import LocalSite, ParallelWorkers, Running
+from ufh_cli.experiment.parallel import ParallelWorkers, Running
 from ufh_cli.experiment.replay import Replay
+from ufh_cli.experiment.sites import HereSite, LocalSite, Site
+from ufh_cli.experiment.warm import warm_evaluations
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,16 @@ class Surroundings:
         The journal's file, where one is kept.
     identity : str
         The experiment that the journal must be of.
+    cluster : str or None
+        The address of the scheduler of a cluster that evaluates.
+    warm : mapping of str to str
+        The earlier experiments whose evaluations warm the cache, and the digests of their journals.
     """
 
     journal: Path | None = None
     identity: str = ""
+    cluster: str | None = None
+    warm: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_setup(config: ExperimentConfig) -> Setup:
@@ -76,16 +85,23 @@ def make_trial(
     trial: int,
     *,
     workers: Workers | None = None,
+    warm: Iterable[tuple[Hashable, float]] = (),
     observe: Callable[[Trial], None] | None = None,
 ) -> Trial:
-    """Trial number `trial` of `config`, ready to run; `workers` are simulated ones unless given."""
+    """Trial number `trial` of `config`, ready to run.
+
+    `workers` are simulated ones unless given; the cache begins with the keys and fitnesses `warm`.
+    """
     setup = make_setup(config)
     streams = Streams.of(config.seed, trial)
     key, key_cost = make_key(config, setup)
+    technique = _technique(config, streams)
+    if technique.cache is not None:
+        technique.cache.warm(warm)
     return Trial(
         setup,
         make_search(config),
-        _technique(config, streams),
+        technique,
         key=key,
         key_cost=key_cost,
         streams=streams,
@@ -140,38 +156,56 @@ def run_one(
     if surroundings.journal is not None:
         journal = Journal(surroundings.journal, surroundings.identity)
         replay = Replay(journal, setup, cell, trial)
-    workers = make_workers(config, setup, replay, watch)
+    seconds_before = 0.0 if replay is None else replay.seconds_before
+    warm = warm_evaluations(config, surroundings.warm)
+    workers = make_workers(config, setup, replay, surroundings.cluster, watch)
     try:
-        result = make_trial(config, trial, workers=workers, observe=observe).run()
+        result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
     finally:
-        if isinstance(workers, ParallelWorkers):
-            workers.close()
-        if journal is not None:
-            journal.close()
-    return make_record(config, cell, trial, result, time.perf_counter() - start)
+        try:
+            if isinstance(workers, ParallelWorkers):
+                workers.close()
+        finally:
+            if journal is not None:
+                journal.close()
+    return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
 
 
 def is_parallel(config: ExperimentConfig, setup: Setup) -> bool:
     """Whether one trial uses processes of its own."""
-    several = config.workers > 1 or config.evaluation.timeout is not None
-    return several and not setup.simulated_cost
+    limited = config.evaluation.timeout is not None or config.evaluation.memory is not None
+    return (config.workers > 1 or limited) and not setup.simulated_cost
 
 
 def make_workers(
     config: ExperimentConfig,
     setup: Setup,
     replay: Replay | None,
+    cluster: str | None = None,
     watch: Callable[[Sequence[Running]], None] | None = None,
 ) -> Workers:
-    """Those who evaluate: simulated ones, this process, or processes of this machine."""
-    if not is_parallel(config, setup):
+    """Those who evaluate: simulated ones, this process, processes of this machine, or a cluster."""
+    spec = setup_spec(config)
+    site: Site
+    if setup.simulated_cost:
         return SimulatedWorkers(setup, config.workers, None if replay is None else replay.evaluate)
+    if cluster is not None:
+        from ufh_cli.experiment.cluster import ClusterSite
+
+        spec = spec._replace(data=setup.fingerprint())
+        site = ClusterSite(cluster, config.workers if config.workers > 1 else None)
+    elif is_parallel(config, setup):
+        site = LocalSite(config.workers, config.evaluation.memory, partial(prepare, spec))
+    elif replay is not None:
+        site = HereSite()
+    else:
+        return SimulatedWorkers(setup)
     return ParallelWorkers(
-        setup_spec(config),
-        LocalSite(config.workers),
+        spec,
+        site,
         replay=replay,
         timeout=config.evaluation.timeout,
-        attempts=config.evaluation.attempts,
+        attempts=config.evaluation.attempts if cluster is None else 1,  # a cluster's scheduler has its own
         watch=watch,
     )
 
@@ -210,5 +244,7 @@ def make_record(
         "comparisons": result.comparisons,
         "repeats": result.repeats,
         "waits": result.waits,
+        "warm_hits": result.warm_hits,
+        "lost": result.lost,
     }
     return TrialRecord(cell, trial, row, result.curve, best)

@@ -1,69 +1,86 @@
-"""Trials side by side: a pool of processes behind ``concurrent.futures.Executor``, and what Ctrl-C does to it."""
+"""Trials side by side, in processes of this machine or on a cluster."""
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.evaluation import leave_interrupts_to_the_parent
+from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.parallel import Running
+from ufh_cli.experiment.sites import Site, error_of
 from ufh_cli.experiment.sweep import Cell
 from ufh_cli.experiment.trials import Surroundings, TrialRecord, run_one
 
 Task = tuple[int, int]  # cell, trial
 _TICK = 0.5  # seconds after which finished trials are handed on even when no other follows
+_ATTEMPTS = 3  # of a trial whose process dies
 
 
-def run_tasks(
+def run_here(
     cells: list[Cell],
     tasks: list[Task],
-    jobs: int,
     surroundings: Surroundings,
     observe: Callable[[Trial], None] | None = None,
     watch: Callable[[Sequence[Running]], None] | None = None,
 ) -> Iterator[list[TrialRecord]]:
-    """Run the tasks, `jobs` at a time; yields the finished ones in small batches, or nothing when none is new.
+    """Run the tasks one after the other in this process; `observe` and `watch` follow each trial from within."""
+    for cell, trial in tasks:
+        yield [run_one(cells[cell].config, cell, trial, surroundings, observe, watch)]
 
-    With one job everything happens in this process, and `observe` and `watch` follow each trial from within.
+
+def run_beside(
+    cells: list[Cell], tasks: list[Task], site: Site, surroundings: Surroundings
+) -> Iterator[list[TrialRecord]]:
+    """Run the tasks at `site`; yields the finished ones in small batches, or nothing when none is new.
+
+    A trial whose process dies is run again; where a journal is kept it goes on from there.
+
+    Raises
+    ------
+    InputError
+        When that happens to one trial too often.
     """
-    if jobs == 1 or len(tasks) == 1:
-        for cell, trial in tasks:
-            yield [run_one(cells[cell].config, cell, trial, surroundings, observe, watch)]
-        return
-    with process_pool(min(jobs, len(tasks))) as pool:
-        waiting = iter(tasks)
-        running: set[Future[TrialRecord]] = set()
-        while True:
-            # A short queue: each process finds its next trial at once, and an interruption leaves little to cancel.
-            while len(running) < 3 * jobs and (task := next(waiting, None)) is not None:
-                cell, trial = task
-                running.add(pool.submit(run_one, cells[cell].config, cell, trial, surroundings))
-            if not running:
-                return
-            try:
-                done, running = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt:
-                yield [future.result() for future in running if future.done()]
-                raise
-            yield [future.result() for future in done]
-
-
-@contextmanager
-def process_pool(processes: int) -> Iterator[Executor]:
-    """A pool that ends at once when its block is left by an exception.
-
-    Processes are spawned, not forked: some setups load libraries that do not survive a fork.
-    """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=leave_interrupts_to_the_parent)
+    queue = deque(tasks)
+    deaths: Counter[Task] = Counter()
+    running: dict[Future[TrialRecord], Task] = {}
     try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
+        while queue or running:
+            while queue and len(running) < site.places:
+                cell, trial = queue.popleft()
+                running[site.start(run_one, cells[cell].config, cell, trial, surroundings)] = (cell, trial)
+            done, _ = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED)
+            records, died = _collect(site, running, done)
+            yield records
+            deaths.update(died)
+            queue.extendleft(died)
+            if died and max(deaths.values()) >= _ATTEMPTS:
+                (_, trial), times = deaths.most_common(1)[0]
+                raise InputError(
+                    f"the process that ran trial {trial} died {times} times; "
+                    f"is there enough memory for {site.places} trials at a time (--jobs)?"
+                )
+    except KeyboardInterrupt:
+        yield _collect(site, running, {future for future in running if future.done()})[0]
         raise
-    pool.shutdown()
+    finally:
+        site.close()
+
+
+def _collect(
+    site: Site, running: dict[Future[TrialRecord], Task], done: Iterable[Future[TrialRecord]]
+) -> tuple[list[TrialRecord], list[Task]]:
+    """The finished trials, and those whose processes died."""
+    records, died = [], []
+    for future in done:
+        error = error_of(future)
+        if error is None:
+            records.append(future.result())
+        elif site.is_lost(error):
+            died.append(running[future])
+        else:
+            raise error
+        del running[future]
+        site.finish(future)
+    return records, died

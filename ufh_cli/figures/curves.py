@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ufh_cli.core.timecourse import Band, average
+from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import COLOURS, DASHES, figure
+from ufh_cli.figures.style import figure, line_styles, notice_of
 
 _POINTS = 400
 
@@ -22,30 +24,38 @@ def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fi
     quantity : {"best_fitness", "test_fitness"}
         The fitness that the search saw, or that of the same candidates on unseen data.
     """
+    if all(np.isnan([row[quantity] for rows in one.curves.values() for row in rows]).all() for one in series):
+        raise InputError("fitness on unseen data was not followed; run with --set reevaluate=improvements")
+    with figure(out, notice_of(series)) as (_, axes):
+        draw_bands(axes, series, quantity)
+
+
+def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Sequence[str] | None = None) -> None:
+    """The mean time-courses with their bands on `axes`, named and with a legend."""
     end = max(time_span(one) for one in series)
     grid = np.linspace(end / _POINTS, end, _POINTS)
-    notice = " ".join(dict.fromkeys(one.results.notice for one in series)).strip()
-    with figure(out, notice) as (_, axes):
-        lows, highs = [], []
-        for number, one in enumerate(series):
-            band = band_of(one, grid, quantity)
-            colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
-            axes.plot(grid, band.mean, color=colour, linestyle=dash, label=f"{one.label} (n = {len(one.trials)})")
-            axes.fill_between(grid, band.mean - 2 * band.sem, band.mean + 2 * band.sem, color=colour, alpha=0.2, lw=0)
-            late = band.mean[grid > 0.04 * end]
-            lows.append(np.nanmin(late) if np.isfinite(late).any() else np.nan)
-            highs.append(np.nanmax(band.mean + np.nan_to_num(2 * band.sem)))
-        low, high = np.nanmin(lows), np.nanmax(highs)
-        if np.isfinite(low) and high > low:
-            axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
-        axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
-        axes.set_ylabel("best fitness so far" if quantity == "best_fitness" else "its fitness on unseen data")
-        axes.legend(title="mean ± 2 SEM", loc="lower right")
+    lows: list[float] = []
+    highs: list[float] = []
+    styles = line_styles([one.technique for one in series])
+    for one, label, (colour, dash, _) in zip(series, labels or [one.label for one in series], styles, strict=True):
+        band = band_of(one, grid, quantity)
+        axes.plot(grid, band.mean, color=colour, linestyle=dash, label=f"{label} (n = {len(one.trials)})")
+        axes.fill_between(grid, band.mean - 2 * band.sem, band.mean + 2 * band.sem, color=colour, alpha=0.2, lw=0)
+        late = band.mean[grid > 0.04 * end]
+        lows += late[np.isfinite(late)].tolist()
+        upper = band.mean + np.nan_to_num(2 * band.sem)
+        highs += upper[np.isfinite(upper)].tolist()
+    low, high = min(lows, default=0.0), max(highs, default=0.0)
+    if high > low:
+        axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
+    axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
+    axes.set_ylabel("best fitness so far" if quantity == "best_fitness" else "its fitness on unseen data")
+    axes.legend(title="mean ± 2 SEM", loc="lower right")
 
 
 def time_span(series: Series) -> float:
     """The largest cost of its trials, or its budget."""
-    budget = series.results.experiment.get("budget", {}).get("cost")
+    budget = series.swept.get("budget.cost", series.results.experiment.get("budget", {}).get("cost"))
     return float(budget) if budget is not None else float(np.nanmax(series.column("cost")))
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from ufh_cli.experiment.series import Series
 from ufh_cli.figures.curves import plot_curves
+from ufh_cli.figures.distribution import plot_distribution, plot_evaluations
+from ufh_cli.figures.hits import plot_hits_along
+from ufh_cli.figures.panels import plot_against_baseline, plot_by_condition
+from ufh_cli.figures.response import plot_response
+from ufh_cli.figures.scatter import plot_scatter
 from ufh_cli.figures.strip import plot_strip
 
 Draw = Callable[[Sequence[Series], Path], None]
@@ -19,4 +24,16 @@ KINDS: dict[str, Draw] = {
     "fitness": partial(plot_strip, quantity="best_fitness"),
     "reevaluation": partial(plot_strip, quantity="reevaluated_fitness"),
     "hits": partial(plot_strip, quantity="hit_fraction"),
+    "hits-along": plot_hits_along,
+    "panels": partial(plot_by_condition, quantity="best_fitness"),
+    "test-panels": partial(plot_by_condition, quantity="test_fitness"),
+    "against-baseline": partial(plot_against_baseline, quantity="best_fitness"),
+    "test-against-baseline": partial(plot_against_baseline, quantity="test_fitness"),
+    "scatter": partial(plot_scatter, quantity="auc"),
+    "response": partial(plot_response, quantity="auc"),
+    "fitness-response": partial(plot_response, quantity="best_fitness"),
+    "test-response": partial(plot_response, quantity="reevaluated_fitness"),
+    "repeats": partial(plot_strip, quantity="repeats"),
+    "distribution": plot_distribution,
+    "evaluations": plot_evaluations,
 }

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ufh_cli.experiment.baseline import short_labels
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import AXIS_LABELS, COLOURS, MARKERS, figure
+from ufh_cli.figures.style import AXIS_LABELS, COLOURS, MARKERS, figure, notice_of
 
 
 def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
     """Draw the column `quantity` of each series' trials to `out`, with its mean ± 2 SEM."""
     jitter = np.random.default_rng(0)
-    notice = " ".join(dict.fromkeys(one.results.notice for one in series)).strip()
-    with figure(out, notice, width=max(3.6, 1.2 * len(series) + 1.6)) as (_, axes):
+    with figure(out, notice_of(series), width=max(3.6, 1.2 * len(series) + 1.6)) as (_, axes):
         for place, one in enumerate(series):
             values = one.column(quantity)
             values = values[np.isfinite(values)]
@@ -25,7 +25,10 @@ def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") ->
             if values.size:
                 sem = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
                 axes.errorbar(place, values.mean(), 2 * sem, color="black", marker="_", markersize=16, capsize=4)
-        axes.set_xticks(range(len(series)), [f"{one.label}\n(n = {len(one.trials)})" for one in series])
+        labels = short_labels(series, sep="\n")
+        axes.set_xticks(
+            range(len(series)), [f"{label}\n(n = {len(one.trials)})" for label, one in zip(labels, series, strict=True)]
+        )
         axes.set_xlim(-0.6, len(series) - 0.4)
         axes.set_ylabel(AXIS_LABELS[quantity])
         axes.grid(visible=False, axis="x")

@@ -7,7 +7,6 @@ import numpy as np
 
 from ufh_cli.core.rng import splitmix64, word_below
 
-
 _SIGNATURE = nb.int64(nb.float64[::1], nb.int64, nb.uint64)
 
 

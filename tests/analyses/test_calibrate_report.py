@@ -1,0 +1,153 @@
+"""Recommending settings of the hash; claims against results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ufh_cli.cli import app
+from ufh_cli.experiment.calibrate import Setting, advice, available_bits, default_sweep, recommend
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.findings import find
+from ufh_cli.experiment.registry import load_setup
+from ufh_cli.experiment.report import write_report
+from ufh_cli.experiment.series import Series
+
+Run = Callable[..., list[Series]]
+
+
+def setting(bits: int, collisions: int, hits: int, cost: float = 1.0, comparisons: int = 1000) -> Setting:
+    return Setting({"hash.mantissa_bits": str(bits)}, bits, cost, 2000, hits, comparisons, collisions)
+
+
+def test_few_collisions_come_before_many_hits() -> None:
+    assert recommend([setting(2, 300, 1900), setting(26, 0, 1000)], 26).bits == 26  # type: ignore[union-attr]
+
+
+def test_of_equal_collision_rates_the_one_with_more_hits_wins() -> None:
+    chosen = recommend([setting(20, 0, 1000), setting(26, 0, 500), setting(52, 0, 300)], 26)
+    assert chosen is not None
+    assert chosen.bits == 20
+
+
+def test_of_equal_rates_the_cheaper_hash_and_then_the_middle_precision_wins() -> None:
+    chosen = recommend([setting(26, 0, 1000, cost=2.0), setting(40, 1, 1001), setting(30, 0, 999)], 26)
+    assert chosen is not None
+    assert (chosen.hash_cost, chosen.bits) == (1.0, 30)
+
+
+def test_without_hits_nothing_is_recommended() -> None:
+    settings = [setting(26, 0, 0, comparisons=0)]
+    assert recommend(settings, 26) is None
+    assert "nothing can be said" in advice(settings, None)
+
+
+def test_rates_and_intervals() -> None:
+    one = setting(5, 10, 500)
+    assert one.collision_rate == 0.01
+    assert one.collision_interval[0] < 0.01 < one.collision_interval[1]
+    assert one.hit_interval[0] < 0.25 < one.hit_interval[1]
+
+
+def test_noise_is_warned_of() -> None:
+    settings = [setting(26, 900, 1000)]
+    assert "warning" in advice(settings, recommend(settings, 26))
+
+
+def test_what_is_tried_covers_the_precision_and_the_examples() -> None:
+    setup = load_setup("dials")()
+    assert available_bits(setup) == 52
+    over = default_sweep(setup, {"hash_examples": 4, "noise": 0.0})
+    assert over["hash.mantissa_bits"][-1] == "52"
+    assert over["options.hash_examples"] == ["2", "4", "8"]
+    assert list(over) == ["hash.mantissa_bits", "options.hash_examples"]
+
+
+def test_the_command_finds_that_fewer_examples_collide(tmp_path: Path) -> None:
+    command = ["calibrate", "dials", "--results", str(tmp_path), "--candidates", "150", "--trials", "2", "--jobs", "1"]
+    result = CliRunner().invoke(
+        app, [*command, "--over", "options.hash_examples=1,5", "--set", "hash.mantissa_bits=30"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "recommended: hash examples 5" in result.output
+    assert (tmp_path / "calibrate-dials" / "calibration.png").stat().st_size > 5000
+
+
+def claims_file(path: Path, body: str) -> Path:
+    path.write_text(f'title = "A test"\n{body}', encoding="utf-8")
+    return path
+
+
+FIGURE = """
+[[figure]]
+name = "one"
+title = "The first"
+run = ["ufh run dials"]
+[[figure.claim]]
+paper = "FEC answers most"
+measure = "level"
+quantity = "hit_fraction"
+above = 0.01
+series = ["one:technique=fec"]
+"""
+
+
+def test_a_report_has_a_row_a_claim_and_leaves_other_text_alone(experiment: Run, tmp_path: Path) -> None:
+    experiment()
+    claims, out = claims_file(tmp_path / "dials.toml", FIGURE), tmp_path / "README.md"
+    out.write_text("# Results\n\nkept before\n", encoding="utf-8")
+    write_report(claims, tmp_path, out)
+    out.write_text(out.read_text(encoding="utf-8") + "\nkept after\n", encoding="utf-8")
+    once = out.read_text(encoding="utf-8")
+    write_report(claims, tmp_path, out)
+    assert out.read_text(encoding="utf-8") == once
+    assert once.startswith("# Results\n\nkept before\n")
+    assert once.endswith("kept after\n")
+    rows = [line for line in once.splitlines() if line.startswith("| FEC answers most")]
+    assert len(rows) == 1
+    assert rows[0].endswith("| yes |")
+    assert "*a toy.*" in once
+
+
+def test_the_numbers_are_those_of_the_results(experiment: Run, tmp_path: Path) -> None:
+    fec = experiment()[1]
+    finding = find({"measure": "level", "quantity": "hit_fraction", "series": ["one:technique=fec"]}, tmp_path)
+    assert f"{fec.column('hit_fraction').mean():.4g}" in finding.measured
+    assert "n = 4" in finding.measured
+
+
+def test_verdicts_follow_the_tests(experiment: Run, tmp_path: Path) -> None:
+    experiment("same", over=["hash.cost=0,1"], technique="none")  # the cost of a key that is never computed
+    same = find({"measure": "between", "series": ["same"], "expect": "equal"}, tmp_path)
+    assert same.agrees == "yes"
+    assert find({"measure": "between", "series": ["same"], "expect": "higher"}, tmp_path).agrees == "cannot tell"
+    # Four times the budget is better, and a test of many pairs sees it.
+    experiment("longer", over=["budget.candidates=5,100"], technique="none", trials=20, budget={})
+    longer = {"measure": "between", "quantity": "best_fitness", "series": ["longer"]}
+    assert find(longer, tmp_path).agrees == "yes"
+    shorter = longer | {"series": ["longer:budget.candidates=100", "longer:budget.candidates=5"]}
+    assert find(shorter, tmp_path).agrees == "no"
+    assert find(shorter | {"expect": "not lower"}, tmp_path).agrees == "no"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", r"\[\[figure\]\]"),
+        ('[[figure]]\nname="a"\ntitle="b"\n', "missing key run"),
+        ('[[figure]]\nname="a"\ntitle="b"\nrun=[]\nlok="c"\n', "unknown key lok"),
+        (FIGURE.replace('"level"', '"levle"'), "did you mean 'level'"),
+        (FIGURE.replace("above", "abowe"), "abowe"),
+        (FIGURE.replace("one:", "two:"), "no results called 'two'"),
+        (FIGURE.replace('paper = "FEC answers most"', ""), "lacks the key paper"),
+        ("[[", "cannot be read"),
+    ],
+)
+def test_mistakes_in_claims_are_told(experiment: Run, tmp_path: Path, body: str, message: str) -> None:
+    experiment(trials=2)
+    with pytest.raises(InputError, match=message):
+        write_report(claims_file(tmp_path / "claims.toml", body), tmp_path, tmp_path / "out.md")
+    assert not (tmp_path / "out.md").exists()

@@ -1,0 +1,120 @@
+"""Every kind of figure is drawn from results that fit it, and refuses those that do not."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ufh_cli.cli import app
+from ufh_cli.experiment.config import config_directory, read_config
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.series import Series
+from ufh_cli.figures.distribution import evaluations_of_best
+from ufh_cli.figures.hits import hits_along
+from ufh_cli.figures.kinds import KINDS
+from ufh_cli.figures.response import swept_number
+
+Run = Callable[..., list[Series]]
+CONFIGS = sorted((config_directory() / "figures").glob("*.toml"))
+OVER = ["hash.cost=0.1,1", "technique=none,fec"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_drawn(experiment: Run, tmp_path: Path, kind: str) -> None:
+    series = experiment(over=OVER, trials=3, options={"noise": 0.1})
+    KINDS[kind](series, tmp_path / "figure.png")
+    data = (tmp_path / "figure.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert len(data) > 5000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_trial_is_enough_to_draw(experiment: Run, tmp_path: Path, kind: str) -> None:
+    KINDS[kind](experiment(over=OVER, trials=1), tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("kind", ["scatter", "against-baseline"])
+def test_kinds_that_want_a_baseline_say_so(experiment: Run, tmp_path: Path, kind: str) -> None:
+    with pytest.raises(InputError, match="baseline"):
+        KINDS[kind](experiment(over=["technique=fec"], trials=1), tmp_path / "figure.png")
+
+
+def test_a_response_wants_one_swept_number(experiment: Run) -> None:
+    assert swept_number(experiment("a", over=OVER, trials=1)) == "hash.cost"
+    with pytest.raises(InputError, match="there is none"):
+        swept_number(experiment("b", trials=1))
+    with pytest.raises(InputError, match="several"):
+        swept_number(experiment("c", over=["hash.cost=1,2", "search.tournament_size=2,3"], trials=1))
+
+
+def test_the_hit_fraction_along_a_search_ends_where_the_record_does(experiment: Run) -> None:
+    fec = experiment(trials=2)[1]
+    for row in fec.trials:
+        along = hits_along(fec, row, np.array([1.0, row["cost"]]))
+        assert along[1] == pytest.approx(1 - row["evaluations"] / row["candidates"])
+        assert 0.0 <= along[0] <= along[1] < 1.0
+
+
+def test_evaluations_of_one_candidate_show_the_noise(experiment: Run) -> None:
+    noisy = experiment("noisy", options={"noise": 0.25})[0]
+    fitness = evaluations_of_best(noisy, 400)
+    assert fitness.std() == pytest.approx(0.25 / np.sqrt(3), rel=0.15)
+    assert evaluations_of_best(experiment("quiet")[0], 5).std() == 0.0
+
+
+def test_the_numbers_behind_a_figure_are_written_beside_it(experiment: Run, tmp_path: Path) -> None:
+    experiment(over=OVER)
+    out, table = tmp_path / "a.png", tmp_path / "a.csv"
+    command = ["plot", "one", "--kind", "scatter", "--results", str(tmp_path), "--out", str(out), "--table", str(table)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 5
+
+
+def test_several_techniques_are_compared_with_their_baselines(experiment: Run, tmp_path: Path) -> None:
+    experiment(over=["technique=none,fec,fcm"])
+    result = CliRunner().invoke(app, ["compare", "one", "--results", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert result.output.count("reevaluated_fitness") == 2
+    assert "Holm" in result.output
+
+
+def test_the_other_commands_run(experiment: Run, tmp_path: Path) -> None:
+    experiment()
+    where = ["--results", str(tmp_path)]
+    commands = [
+        ["speedup", "one", *where, "--table", str(tmp_path / "s.csv")],
+        ["equivalents", "one:technique=fec", "--trials", "2", *where, "--table", str(tmp_path / "e.csv")],
+        ["collisions", "dials", "--models", "50", "--out", str(tmp_path / "c.png"), "--table", str(tmp_path / "c.csv")],
+    ]
+    for command in commands:
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"s.csv", "e.csv", "c.csv"}
+    assert (tmp_path / "one" / "equivalents.png").exists()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_figures_configurations_say_how_they_are_run(path: Path) -> None:
+    tables, source = read_config("nasbench", path.stem)
+    assert source == path.name
+    assert tables == tomllib.loads(path.read_text(encoding="utf-8"))
+    assert f"--config {path.stem}" in path.read_text(encoding="utf-8")
+
+
+def test_every_figure_of_the_report_can_be_made() -> None:
+    """Commands in the claims name configurations that exist."""
+    known = {path.stem for path in CONFIGS}
+    claims = Path(__file__).parents[2] / "results" / "nasbench.toml"
+    words = [
+        line.split() for figure in tomllib.loads(claims.read_text(encoding="utf-8"))["figure"] for line in figure["run"]
+    ]
+    used = {line[line.index("--config") + 1] for line in words if "--config" in line}
+    assert used <= known
+    assert used >= {path.stem for path in CONFIGS if path.stem.startswith("fig")}

@@ -1,0 +1,65 @@
+"""Which series is the baseline of which: the same search without a technique, or at the first of the swept values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.series import Series
+
+_WORDS = {"hash.cost": "hash cost", "hash.kind": "kind of key", "budget.cost": "budget"}
+
+Pair = tuple[Series, Series]  # baseline, what is compared with it
+
+
+def with_baselines(series: Sequence[Series]) -> list[Pair]:
+    """Each series that has a technique, with the one that has none and agrees in all other swept values they share.
+
+    Raises
+    ------
+    InputError
+        When no series has a baseline among the others.
+    """
+    pairs = []
+    for one in series:
+        if one.technique == "none":
+            continue
+        fitting = [other for other in series if other.technique == "none" and _agree(one, other)]
+        fitting.sort(key=lambda other: other.results.path != one.results.path)  # its own experiment's first
+        if fitting:
+            pairs.append((fitting[0], one))
+    if not pairs:
+        labels = "; ".join(one.label for one in series)
+        raise InputError(f"none of these is the baseline (technique none) of another: {labels}")
+    return pairs
+
+
+def conditions(series: Series) -> dict[str, str]:
+    """The swept values without the technique."""
+    return {key: value for key, value in series.swept.items() if key != "technique"}
+
+
+def condition_label(series: Series, sep: str = ", ") -> str:
+    """The swept values without the technique, as words: ``population size = 25, tournament size = 2``."""
+    return sep.join(f"{key_words(key)} = {value.replace('_', ' ')}" for key, value in conditions(series).items())
+
+
+def short_labels(series: Sequence[Series], sep: str = ", ") -> list[str]:
+    """What tells the series apart: their swept values, without a technique that they all have."""
+    if len({one.technique for one in series}) == 1 and all(map(conditions, series)):
+        labels = [sep.join(conditions(one).values()).replace("_", " ") for one in series]
+        if len(set(labels)) == len(labels):
+            return labels
+    return [one.label.replace(", ", sep).replace("_", " ") for one in series]
+
+
+def key_words(key: str) -> str:
+    """A dotted key in words: its last part, where that says enough."""
+    return _WORDS.get(key, key.rpartition(".")[2]).replace("_", " ")
+
+
+def _agree(first: Series, second: Series) -> bool:
+    if first.results.experiment["setup"] != second.results.experiment["setup"]:
+        return False
+    a, b = conditions(first), conditions(second)
+    return all(a[key] == b[key] for key in a.keys() & b.keys())

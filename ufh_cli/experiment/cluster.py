@@ -1,0 +1,104 @@
+"""Many machines: functions run on a Dask cluster, which is started and stopped with Dask's own tools."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any
+
+from ufh_cli.experiment.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT = 5.0  # seconds
+_COUNT_EVERY = 1.0  # seconds
+
+
+class ClusterSite:
+    """The processes of a Dask cluster (`ufh_cli.experiment.sites.Site`), through its executor.
+
+    A process that dies is noticed by the scheduler, which gives its work to another; only what has killed several is
+    given up (``distributed.scheduler.allowed-failures``).
+
+    Parameters
+    ----------
+    address : str
+        The scheduler's, such as ``tcp://node1:8786``.
+    places : int or None
+        How many calls at a time; None is as many as the cluster has processes at the moment.
+
+    Raises
+    ------
+    InputError
+        When `distributed` is not installed, or there is no scheduler at `address`, or, later, when it is lost.
+    """
+
+    def __init__(self, address: str, places: int | None = None) -> None:
+        self._address = address
+        self._fixed = places
+        self._client = connect(address)
+        self._executor = self._client.get_executor(pure=False)
+        self._calls: dict[Future[Any], tuple[str, float]] = {}  # Dask's key, when started
+        self._count = 1
+        self._counted = -_COUNT_EVERY
+
+    @property
+    def places(self) -> int:
+        if self._fixed is not None:
+            return self._fixed
+        if time.monotonic() - self._counted > _COUNT_EVERY:
+            self._count = max(1, len(self._client.scheduler_info(n_workers=-1).get("workers", ())))
+            self._counted = time.monotonic()
+        return self._count
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        key = f"ufh-{uuid.uuid4().hex}"
+        future: Future[Any] = self._executor.submit(function, *arguments, key=key)
+        self._calls[future] = (key, time.monotonic())
+        return future
+
+    def finish(self, future: Future[Any]) -> None:
+        del self._calls[future]
+
+    def elapsed(self, future: Future[Any]) -> float:
+        return time.monotonic() - self._calls[future][1]
+
+    def is_lost(self, error: BaseException) -> bool:
+        from distributed import KilledWorker
+
+        if isinstance(error, CancelledError | asyncio.CancelledError):
+            raise InputError(
+                f"the cluster at {self._address} is lost; everything finished is kept, and the same command goes on "
+                f"from there, without --cluster as well"
+            ) from error
+        return isinstance(error, KilledWorker)
+
+    def stop(self, future: Future[Any]) -> None:
+        key, _ = self._calls[future]
+        where = [address for address, keys in self._client.processing().items() if key in map(str, keys)]
+        future.cancel()
+        if where:
+            self._client.restart_workers(where, raise_for_error=False)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False)
+        self._client.close(timeout=_CONNECT)
+
+
+def connect(address: str) -> Client:
+    """A client of the cluster at `address`."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("--cluster needs Dask: pip install 'ufh[cluster]'") from error
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said is said in one line
+    try:
+        return Client(address, timeout=_CONNECT, set_as_default=False, name="ufh")
+    except (OSError, ValueError) as error:
+        raise InputError(f"no cluster answers at {address}: {error}") from error

@@ -1,0 +1,112 @@
+"""A warm cache: what an earlier experiment evaluated, from its journal."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from ufh_cli.experiment.config import ExperimentConfig, differences
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.evaluation import SetupSpec
+from ufh_cli.experiment.journal import FINISHED, JOURNAL, read_entries
+from ufh_cli.experiment.sweep import make_cells
+
+Evaluations = list[tuple[int, float]]  # keys and fitnesses, in the order in which they were found
+
+
+def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Evaluations:
+    """What the cache of a trial of `config` begins with; nothing unless ``cache.warm`` names an experiment.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Of the trial.
+    digests : mapping of str to str
+        For each such name the `journal_digest` that its journal must have.
+
+    Raises
+    ------
+    InputError
+        When the earlier experiment has another setup, data or hash, kept no journal, has no keys in it, or has changed.
+    """
+    if config.cache.warm is None:
+        return []
+    evaluations = _read(config.cache.warm, json.dumps(_fingerprint(config), sort_keys=True))
+    if journal_digest(config.cache.warm) != digests[config.cache.warm]:
+        raise InputError(f"{config.cache.warm}: its journal has changed since this experiment began to use it")
+    return evaluations
+
+
+def journal_digest(name: str) -> str:
+    """Names the present state of the journal of the experiment in the folder `name`."""
+    path = Path(name) / JOURNAL
+    if not path.exists():
+        raise InputError(f"{name} cannot warm a cache: it has no {JOURNAL}; only costly setups keep one")
+    digest = xxhash.xxh3_64()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:
+    """What must be the same for an evaluation to be worth the same under the same key."""
+    if config.hash.kind == "structural":
+        raise InputError("a warm cache needs functional keys, but hash.kind is 'structural'")
+    return {
+        "setup": config.setup,
+        "options": config.options,
+        "hash": {"mantissa_bits": config.hash.mantissa_bits, "decimals": config.hash.decimals},
+        "data": SetupSpec.of(config.setup, config.options).make().fingerprint(),
+    }
+
+
+@functools.lru_cache(maxsize=4)
+def _read(name: str, wanted: str) -> Evaluations:
+    path = Path(name)
+    cells = _matching_cells(path, json.loads(wanted))
+    seen = set()
+    evaluations = []
+    for entry in read_entries(path / JOURNAL):
+        where = (entry.cell, entry.trial, entry.number)
+        if entry.cell in cells and entry.status == FINISHED and entry.key is not None and where not in seen:
+            seen.add(where)
+            evaluations.append((int(entry.key, 16), entry.fitness))
+    if not evaluations:
+        raise InputError(f"{name} cannot warm a cache: its journal holds no keys (was its technique none?)")
+    return evaluations
+
+
+def _matching_cells(path: Path, wanted: dict[str, Any]) -> set[int]:
+    """The cells of the experiment in `path` with the fingerprint `wanted`."""
+    source = path / "experiment.toml"
+    try:
+        tables = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{source}: cannot be read: {error}") from error
+    provenance, over = tables.pop("provenance", {}), tables.pop("over", {})
+    if tables.get("setup") != wanted["setup"]:
+        raise InputError(f"{path} cannot warm a cache: its setup is {tables.get('setup')!r}, not {wanted['setup']!r}")
+    if provenance.get("data") != wanted["data"]:
+        raise InputError(
+            f"{path} cannot warm a cache: its data are {provenance.get('data')!r}, those of now {wanted['data']!r}"
+        )
+    differing = []
+    matching = set()
+    for index, cell in enumerate(make_cells(tables, over, str(source))):
+        if cell.config.hash.kind == "structural":
+            differing.append("hash.kind: 'structural' there, 'functional' asked for")
+            continue
+        lines = differences(_fingerprint(cell.config), wanted)
+        differing += lines
+        if not lines:
+            matching.add(index)
+    if not matching:
+        raise InputError(f"{path} cannot warm a cache: {'; '.join(dict.fromkeys(differing))}")
+    return matching

@@ -1,0 +1,96 @@
+"""How a quantity is spread over trials, a panel a condition (Figure 11 right); evaluations of one candidate (left)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ufh_cli.core.rng import Rng
+from ufh_cli.experiment.baseline import condition_label
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.rerun import config_of
+from ufh_cli.experiment.series import Series
+from ufh_cli.experiment.trials import make_setup
+from ufh_cli.figures.style import AXIS_LABELS, COLOURS, DASHES, figure, line_styles, notice_of, technique_name
+
+_COLUMNS = 2
+_BINS = 24
+_EVALUATIONS = 1000
+
+
+def plot_distribution(series: Sequence[Series], out: Path, *, quantity: str = "reevaluated_fitness") -> None:
+    """Draw histograms over trials as outlines, the techniques of a condition in one panel, with their means."""
+    panels: dict[str, list[Series]] = {}
+    for one in series:
+        panels.setdefault(condition_label(one), []).append(one)
+    columns = min(_COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    width = max(5.0, 4.4 * columns)
+    with figure(out, notice_of(series), rows=rows, columns=columns, width=width, height=3.1 * rows) as (fig, _):
+        for axes, (title, members) in zip(fig.axes, panels.items(), strict=False):
+            _draw_histograms(axes, members, quantity)
+            axes.set_title(title, fontsize=10)
+        for axes in fig.axes[len(panels) :]:
+            axes.set_axis_off()
+
+
+def _draw_histograms(axes: Any, members: Sequence[Series], quantity: str) -> None:
+    values = [one.column(quantity)[np.isfinite(one.column(quantity))] for one in members]
+    everything = np.concatenate(values)
+    # Rare failures would squeeze the bulk of the distribution into one bin; the outermost bins take them up.
+    low, high = np.percentile(everything, [1.0, 99.5])
+    bins = np.linspace(low, high if high > low else low + 1e-6, _BINS)
+    styles = line_styles([one.technique for one in members])
+    for one, found, (colour, dash, _) in zip(members, values, styles, strict=True):
+        label = f"{technique_name(one.technique)} (n = {found.size})"
+        shares = np.full(found.size, 1.0 / max(found.size, 1))
+        axes.hist(
+            np.clip(found, bins[0], bins[-1]), bins, weights=shares, histtype="step", color=colour, linestyle=dash,
+            linewidth=1.4, label=label,
+        )  # fmt: skip
+        axes.axvline(found.mean(), color=colour, linestyle=dash, linewidth=0.8)
+    axes.set_xlabel(AXIS_LABELS[quantity])
+    axes.set_ylabel("fraction of trials")
+    axes.legend(fontsize=7, title="lines: means", title_fontsize=7)
+
+
+def plot_evaluations(series: Sequence[Series], out: Path) -> None:
+    """Draw histograms of 1,000 evaluations of one discovered candidate: the best of each series' first trial.
+
+    Raises
+    ------
+    InputError
+        When evaluations are no look-ups, or the candidate cannot be read back from its description.
+    """
+    with figure(out, notice_of(series)) as (_, axes):
+        found = [evaluations_of_best(one, _EVALUATIONS) for one in series]
+        bins = np.linspace(min(map(np.min, found)), max(map(np.max, found)), 80)
+        for number, (one, fitness) in enumerate(zip(series, found, strict=True)):
+            spread = f"standard deviation {fitness.std(ddof=1):.2g}"
+            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
+            label = ", ".join(filter(None, [condition_label(one) or one.label, spread]))
+            shares = np.full(fitness.size, 1.0 / fitness.size)
+            axes.hist(fitness, bins, weights=shares, histtype="step", linewidth=1.4, label=label, **style)
+        axes.set_xlabel(f"fitness in {_EVALUATIONS} evaluations of one candidate")
+        axes.set_ylabel("fraction of the evaluations")
+        axes.legend(fontsize=8)
+
+
+def evaluations_of_best(series: Series, count: int) -> np.ndarray:
+    """`count` fitnesses of the best candidate of the series' first trial, each evaluated afresh."""
+    setup = make_setup(config_of(series))
+    if not setup.simulated_cost:
+        raise InputError(f"{series.label}: {count} evaluations are made only where they are look-ups")
+    entry = next(
+        (e for e in series.results.best if all(e.get(key) == value for key, value in series.swept.items())), None
+    )
+    if entry is None or "description" not in entry:
+        raise InputError(f"{series.label}: its results hold no best candidate")
+    try:
+        candidate = setup.parse(entry["description"])
+    except ValueError as error:
+        raise InputError(f"{series.label}: {error}") from error
+    return np.array([setup.evaluate(candidate, Rng.from_seed([1, i])).fitness for i in range(count)])

@@ -1,0 +1,78 @@
+"""How a quantity depends on a swept number: mean ± 2 SEM (Figure 10 right, and the sensitivity analyses)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ufh_cli.experiment.baseline import key_words
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.series import Series
+from ufh_cli.figures.style import AXIS_LABELS, COLOURS, DASHES, MARKERS, figure, notice_of, technique_name
+
+_WIDE = 30.0  # ratio of the largest to the smallest value from which the axis is logarithmic
+
+
+def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
+    """Draw `quantity` against the swept key that is a number; a line for each combination of the others.
+
+    Raises
+    ------
+    InputError
+        When no key, or more than one, is swept over several numbers.
+    """
+    key = swept_number(series)
+    lines: dict[str, list[tuple[float, float, float]]] = {}
+    for one in series:
+        values = one.column(quantity)
+        values = values[np.isfinite(values)]
+        if key in one.swept and values.size:
+            sem = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
+            lines.setdefault(_label(one, key), []).append((float(one.swept[key]), float(values.mean()), float(sem)))
+    with figure(out, notice_of(series)) as (_, axes):
+        for number, (label, points) in enumerate(lines.items()):
+            x, mean, sem = np.array(sorted(points)).T
+            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
+            axes.plot(x, mean, marker=MARKERS[number % len(MARKERS)], markersize=4, label=label, **style)
+            axes.fill_between(x, mean - 2 * sem, mean + 2 * sem, color=style["color"], alpha=0.2, lw=0)
+        ticks = sorted({x for points in lines.values() for x, _, _ in points})
+        positive = [x for x in ticks if x > 0]
+        if positive and positive[-1] / positive[0] >= _WIDE:
+            axes.set_xscale("log" if len(positive) == len(ticks) else "symlog", **_linear_below(positive, ticks))
+        axes.set_xticks(ticks, [f"{x:g}" for x in ticks], minor=False)
+        axes.set_xticks([], minor=True)
+        unit = f" ({series[0].cost_unit})" if key in ("hash.cost", "budget.cost") else ""
+        axes.set_xlabel(key_words(key) + unit)
+        axes.set_ylabel(AXIS_LABELS[quantity])
+        axes.legend(title="mean ± 2 SEM")
+
+
+def swept_number(series: Sequence[Series]) -> str:
+    """The key that is swept over several numbers."""
+    found = []
+    for key in dict.fromkeys(key for one in series for key in one.swept):
+        values = {one.swept[key] for one in series if key in one.swept}
+        if len(values) > 1 and all(map(_is_number, values)):
+            found.append(key)
+    if len(found) != 1:
+        what = f"several: {', '.join(found)}" if found else "none"
+        raise InputError(f"this kind of figure needs one key swept over several numbers, but there is {what}")
+    return found[0]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _linear_below(positive: Sequence[float], ticks: Sequence[float]) -> dict[str, float]:
+    return {} if len(positive) == len(ticks) else {"linthresh": positive[0]}
+
+
+def _label(series: Series, key: str) -> str:
+    rest = [f"{key_words(k)} = {v}" for k, v in series.swept.items() if k not in (key, "technique")]
+    return ", ".join([technique_name(series.technique), *rest])
