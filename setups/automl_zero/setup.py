@@ -174,6 +174,8 @@ class AutoMLZero(Setup[Program]):
         self._hash_examples = hash_examples
         self.hash_cost = float(2 * hash_examples * tasks)
         self._cost_limit = train_budget * program_cost(parse_program(NEURAL_NETWORK, Memory(5, 9, 2)), train_examples)
+        # Below about a millisecond an evaluation is repeated sooner than it is looked up in a journal.
+        self.costly = tasks * epochs * (train_examples + valid_examples) >= 20_000
         self._data_name = f"{task}:{images}" if classification else task
 
     def random_candidate(self, rng: Rng) -> Program:

@@ -11,9 +11,11 @@ it. Such beginnings are dropped; everything else that is no entry is refused.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import os
+import pickle
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -44,7 +46,7 @@ class Entry:
         How many candidates the trial had proposed when this evaluation was taken in. It tells a replay how proposals
         and outcomes were interleaved, so that it need not have as many workers.
     candidate : str
-        A digest of the candidate's description, to be sure that the replayed search asks about the same one.
+        A digest of the candidate, to be sure that the replayed search asks about the same one.
     key : str or None
         Its key in hexadecimal, where one was computed.
     fitness, cost : float
@@ -171,9 +173,13 @@ def experiment_identity(*decisive: Any) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(decisive, sort_keys=True).encode())
 
 
-def candidate_digest(description: str) -> str:
-    """What the journal keeps of a candidate."""
-    return xxhash.xxh3_64_hexdigest(description.encode())
+def candidate_digest(candidate: Any) -> str:
+    """What the journal keeps of a candidate: a digest of its pickle, which is never read back."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=4)
+    pickler.fast = True  # equal candidates give equal bytes, whichever of their parts are the same object
+    pickler.dump(candidate)
+    return xxhash.xxh3_64_hexdigest(buffer.getvalue())
 
 
 def check_journal(path: Path, identity: str | None = None) -> None:

@@ -99,4 +99,4 @@ class Replay:
         return Evaluation(outcome.fitness, outcome.cost)
 
     def _digest(self, job: Job) -> str:
-        return candidate_digest(self._setup.describe(job.individual.candidate))
+        return candidate_digest(job.individual.candidate)
