@@ -34,38 +34,42 @@ run: $(VENV)/.installed
 	$(BIN)/ufh plot quickstart
 	$(BIN)/ufh plot quickstart --kind auc
 
-# Each is configs/figures/NAME.toml and becomes results/NAME. A second `make figures` runs only what is missing;
-# FIGURE_ARGS="--trials 5" is a quick look (delete the results afterwards or go on from them with more trials).
+# Each is configs/figures/NAME.toml and becomes results/NAME. A second `make figures` runs only what is missing.
+# A quick look: make figures RESULTS=look TRIAL_ARGS="--trials 5".
+# The official table: make figures RESULTS=results-official SETTINGS="--set options.table=official".
 EXPERIMENTS := fig07 fig08 fig08-ppo fig09 fig09-wait fig10 fig10-coarse fig10-schedule fig11 fig12 figS1 sec63 \
 	hash-cost tabulist fcm
-FIGURE_ARGS ?=
-# $(call draw,name,results,kind): results/figures/NAME.png, and the cells' means beside it
-draw = $(BIN)/ufh plot $(2) --kind $(3) --out results/figures/$(1).png --table results/figures/$(1).csv
+RESULTS ?= results
+TRIAL_ARGS ?=
+SETTINGS ?=
+# $(call draw,name,results,kind): figures/NAME.png, and the cells' means beside it
+draw = $(BIN)/ufh plot $(2) --kind $(3) $(call files,$(1))
+files = --out $(RESULTS)/figures/$(1).png --table $(RESULTS)/figures/$(1).csv
 
+figures: export UFH_RESULTS := $(RESULTS)
 figures: $(VENV)/.installed
 	set -e; for name in $(EXPERIMENTS); do \
-		$(BIN)/ufh sweep nasbench --config $$name --name $$name $(FIGURE_ARGS); done
+		$(BIN)/ufh sweep nasbench --config $$name --name $$name $(SETTINGS) $(TRIAL_ARGS); done
 	$(call draw,fig07,fig07,scatter)
 	$(call draw,fig08,fig08 fig08-ppo,panels)
 	$(call draw,fig09,fig09,panels)
 	$(call draw,fig09-repeats,fig09-wait,repeats)
-	$(BIN)/ufh collisions nasbench --out results/figures/fig10-left.png --table results/figures/fig10-left.csv
+	$(BIN)/ufh collisions nasbench $(SETTINGS) $(call files,fig10-left)
 	$(call draw,fig10-right,fig10 fig10-coarse fig10-schedule,response)
-	$(BIN)/ufh plot fig11:technique=fec --kind evaluations --out results/figures/fig11-left.png
+	$(BIN)/ufh plot fig11:technique=fec --kind evaluations --out $(RESULTS)/figures/fig11-left.png
 	$(call draw,fig11-right,fig11,distribution)
 	$(call draw,fig12,fig12,hits)
 	$(call draw,fig12-along,fig12,hits-along)
-	$(BIN)/ufh equivalents figS1:technique=fec --out results/figures/fig13.png --table results/figures/fig13.csv
+	$(BIN)/ufh equivalents figS1:technique=fec $(call files,fig13)
 	$(call draw,figS1,figS1,against-baseline)
 	$(call draw,figS2,figS1,test-against-baseline)
 	$(call draw,sec63,sec63:technique=fec,auc)
-	$(BIN)/ufh calibrate nasbench --config calibrate-nasbench \
-		--out results/figures/sec65.png --table results/figures/sec65.csv
-	$(BIN)/ufh speedup figS1 fig08 fig08-ppo --table results/figures/speed-up.csv
+	$(BIN)/ufh calibrate nasbench --config calibrate-nasbench $(SETTINGS) $(call files,sec65)
+	$(BIN)/ufh speedup figS1 fig08 fig08-ppo --table $(RESULTS)/figures/speed-up.csv
 	$(call draw,hash-cost,hash-cost,response)
 	$(call draw,tabulist,tabulist,response)
 	$(call draw,fcm,fcm,response)
-	$(BIN)/ufh report results/nasbench.toml
+	$(BIN)/ufh report results/nasbench.toml --out $(RESULTS)/README.md
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -369,7 +369,7 @@ def _run(
 
 def main() -> None:
     """The entry point: every error that the user can mend is one line and exit code 2."""
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # a polite kill loses no more than Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill loses no more than Ctrl-C
     usage_error: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
     try:
         code = app(standalone_mode=False)

@@ -41,7 +41,7 @@ def draw_spec(spec: int, axes: Any) -> None:
         )  # fmt: skip
     across, up = np.array(places).T
     axes.set_xlim(across.min() - 0.7, across.max() + 0.7)
-    axes.set_ylim(min(up.min(), -1.0) - 0.6, max(up.max(), 1.0) + 0.6)
+    axes.set_ylim(min(up.min(), -0.75) - 0.5, max(up.max(), 0.75) + 0.5)
     axes.set_axis_off()
 
 

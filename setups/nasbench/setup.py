@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from setups.nasbench import data
 from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT
-from setups.nasbench.space import Space, describe, is_valid, parse
+from setups.nasbench.space import Space, describe, is_valid, pad, parse
 from setups.nasbench.table import Table, data_directory, open_table
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
@@ -111,6 +111,10 @@ class NasBench(Setup[int]):
     def reevaluate(self, candidate: int, rng: Rng) -> float:
         """Test accuracy after 108 epochs, the mean of the three trainings."""
         return float(self._test[self._index(candidate)].mean(dtype=np.float64))
+
+    def all_candidates(self) -> Iterable[int]:
+        """One spec of each of the 423,624 cells."""
+        return map(pad, self._table.cells.tolist())
 
     def structural_key(self, candidate: int) -> Hashable:
         """The isomorphism class of the pruned graph: its row in the enumeration of all cells (§6.3)."""

@@ -100,11 +100,14 @@ def test_candidates_that_cannot_be_evaluated_are_marked_and_the_rest_goes_on(ufh
 
 @pytest.mark.parametrize("status", FAULTS)
 def test_when_nothing_can_be_evaluated_it_says_so_in_one_line(ufh, status):
-    options = [option.replace("=20", "=1").replace("0.5", "0.1") for option in FAULTS[status]]
-    options = [option.replace("attempts=2", "attempts=1") for option in options]
-    line = ufh(*RUN, f"--name=no-{status}", *options, code=2).refusal()
+    what, limit = FAULTS[status]
+    limit = limit.replace("attempts=2", "attempts=1")
+    line = ufh(*RUN, f"--name=no-{status}", what.replace("=20", "=1"), limit, code=2).refusal()
     assert status in line
-    assert "memory" in line
+
+
+def test_memory_that_is_not_even_enough_to_begin_is_told_in_one_line(ufh):
+    assert "evaluation.memory" in ufh(*RUN, "--name=little", "--set=evaluation.memory=50", code=2).refusal()
 
 
 def test_one_worker_is_limited_just_so(ufh):
@@ -163,7 +166,8 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(ufh, whole_group):
 
 
 def test_a_trial_in_a_process_of_its_own_is_run_again_when_that_is_killed(ufh):
-    options = ("--technique=fec", "--workers=1", "--trials=3", "--set=options.delay=0.03", "--set=options.log=beside.log")  # fmt: skip
+    slow = ("--set=options.delay=0.03", "--set=options.log=beside.log")
+    options = ("--technique=fec", "--workers=1", "--trials=3", *slow)
     log, path = ufh.folder / "beside.log", ufh.folder / "results" / "beside"
     process = ufh.start(*RUN, *options, "--jobs=2", "--name=beside")
     for progress in (5, 30):

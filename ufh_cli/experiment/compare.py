@@ -54,7 +54,7 @@ def compare(first: Series, second: Series) -> list[Difference]:
     paired = a["seed"] == b["seed"]
     common = sorted(set(first.numbers) & set(second.numbers)) if paired else []
     if min(len(first.trials), len(second.trials)) < 2 or (paired and len(common) < 2):
-        raise InputError(f"{first.label} and {second.label}: a comparison needs two finished trials on each side")
+        raise InputError("a comparison needs at least two finished trials on each side")
     found = []
     for quantity in ("auc", "best_fitness", "reevaluated_fitness"):
         x, y = first.column(quantity), second.column(quantity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import math
@@ -73,9 +72,8 @@ def _made(name: str, options: str) -> Setup:
 
 
 def prepare(spec: SetupSpec) -> None:
-    """Make the setup in a new process; what hinders it is told by the first evaluation."""
-    with contextlib.suppress(InputError):
-        spec.make()
+    """Make the setup in a new process, so that the first evaluation need not."""
+    spec.make()
 
 
 def evaluate(spec: SetupSpec, candidate: Any, seed: int) -> Outcome:

@@ -17,6 +17,7 @@ from ufh_cli.experiment.speedup import speed_up
 
 _LEVEL = 0.05
 YES, NO, OPEN = "yes", "no", "cannot tell"
+HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Finding:
     measured : str
         The number or numbers with their intervals, trials and tests.
     agrees : str
-        "yes", "no", "in part (…)" or "cannot tell".
+        "yes", "no", "in part (…)", "cannot tell", or that no harm or no difference was found.
     """
 
     measured: str
@@ -79,7 +80,7 @@ def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str =
     n = sorted({min(len(pair[0].trials), len(pair[1].trials)) for pair, _ in found})
     text += f" (n = {n[0]}{f' to {n[-1]}' if n[-1] != n[0] else ''} trials a side)"
     if expect == "not lower":
-        return Finding(text, NO if lower else YES)
+        return Finding(text, NO if lower else HARMLESS)
     if expect == "mostly higher":
         return Finding(text, YES if above > len(found) / 2 else NO)
     if expect != "higher":
@@ -98,13 +99,13 @@ def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "h
     first, second = series
     found = _difference((first, second), quantity)
     text = (
-        f"{first.label} → {second.label}: {quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
+        f"{_name(first)} → {_name(second)}: {quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
         f"({found.low:+.2g} … {found.high:+.2g}; p = {found.p_value:.1g}; n = {len(second.trials)})"
     )
     if expect == "equal":
-        return Finding(text, YES if found.low <= 0 <= found.high else NO)
+        return Finding(text, ALIKE if found.low <= 0 <= found.high else NO)
     if expect == "not lower":
-        return Finding(text, NO if found.high < 0 else YES)
+        return Finding(text, NO if found.high < 0 else HARMLESS)
     if expect != "higher":
         raise InputError(f"expect must be 'higher', 'not lower' or 'equal', got {expect!r}")
     return Finding(text, YES if found.low > 0 else NO if found.high < 0 else OPEN)
@@ -116,7 +117,7 @@ def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
     pairs = with_baselines(series)
     for pair in pairs:
         found = speed_up(pair)
-        name = ", ".join(filter(None, [found.technique.technique, condition_label(found.technique)]))
+        name = _name(found.technique)
         reached = "not reached" if np.isnan(found.factor) else f"{found.factor:.2f}x"
         texts.append(f"{name}: {reached} ({found.low:.2f} … {found.high:.2f}; n = {found.trials})")
         inside += low <= found.factor <= high
@@ -135,7 +136,7 @@ def level(
         spread = 2 * column.std(ddof=1) / np.sqrt(column.size) if column.size > 1 else 0.0
         outermost = column.min() if below is None else column.max()
         word = "lowest" if below is None else "highest"
-        texts.append(f"{one.label}: {column.mean():.4g} ± {spread:.2g}, {word} {outermost:.4g} (n = {column.size})")
+        texts.append(f"{_name(one)}: {column.mean():.4g} ± {spread:.2g}, {word} {outermost:.4g} (n = {column.size})")
         values.append(column)
     together = np.concatenate(values)
     fits = np.ones(together.size, bool)
@@ -149,16 +150,23 @@ def level(
 
 
 def _difference(pair: Pair, quantity: str) -> Difference:
-    for found in compare(*pair):
+    try:
+        differences = compare(*pair)
+    except InputError as error:
+        raise InputError(f"{pair[1].results.name}, {pair[1].label}: {error}") from error
+    for found in differences:
         if found.quantity == quantity:
             return found
     raise InputError(f"{pair[1].label}: {quantity!r} cannot be compared")
 
 
+def _name(series: Series) -> str:
+    return ", ".join(filter(None, [series.technique, condition_label(series)]))
+
+
 def _words(pair: Pair, found: Difference, adjusted: float) -> str:
-    name = ", ".join(filter(None, [pair[1].technique, condition_label(pair[1])]))
     return (
-        f"{name}: {found.quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
+        f"{_name(pair[1])}: {found.quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
         f"({found.low:+.2g} … {found.high:+.2g}; p = {adjusted:.1g})"
     )
 

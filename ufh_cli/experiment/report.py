@@ -36,7 +36,7 @@ def write_report(claims: Path, root: Path, out: Path) -> str:
     tables = _read(claims)
     first, last = f"<!-- ufh report: {claims.stem} -->", f"<!-- end of {claims.stem} -->"
     body = "\n".join([first, f"## {tables['title']}", "", tables.get("text", "").strip(), ""])
-    body += "\n".join(_figure(figure, root, out.parent, claims.name) for figure in tables["figure"])
+    body += "\n" + "\n".join(_figure(figure, root, out.parent, claims.name) for figure in tables["figure"])
     body += f"\n{last}"
     try:
         old = out.read_text(encoding="utf-8") if out.exists() else "# Results\n\n"

@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
+
+from ufh_cli.experiment.errors import InputError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _MEGABYTE = 1_000_000
@@ -90,7 +94,12 @@ class LocalSite:
     memory : float or None
         Megabytes of data that each may hold; what wants more gets a `MemoryError`. Only Linux sees to it.
     prepare : callable
-        What each process does first; its time does not count as a call's.
+        What each process does first; its time does not count as a call's, and the memory limit comes after it.
+
+    Raises
+    ------
+    InputError
+        In `finish`, when the memory is not even enough for `prepare`.
     """
 
     def __init__(self, places: int, memory: float | None = None, prepare: Callable[[], object] = os.getpid) -> None:
@@ -117,6 +126,7 @@ class LocalSite:
         if isinstance(error_of(future), BrokenProcessPool):
             self._end(process)
         else:
+            process.check()
             self._free.append(process)
 
     def elapsed(self, future: Future[Any]) -> float:
@@ -149,20 +159,27 @@ class _Process:
     """A process that runs one call after the other."""
 
     def __init__(self, memory: float | None, prepare: Callable[[], object], *, alone: bool) -> None:
-        self._prepare = prepare
+        self._beginning = partial(_begin, memory, prepare)
         # Spawned, not forked: some setups load libraries that do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(memory,))
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_outlive_interrupts_but_not_the_parent)
         self._alone = alone
+        self._begun: Future[None] | None = None
         self._ready: float | None = None  # when it had started up
         self._submitted = 0.0
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self._ready is None:
+        if self._begun is None:
             with _interrupts_held_back(), _one_thread_each(self._alone):
-                self._pool.submit(self._prepare).add_done_callback(self._started)
+                self._begun = self._pool.submit(self._beginning)
+            self._begun.add_done_callback(self._note_ready)
         self._submitted = time.monotonic()
         return self._pool.submit(function, *arguments)
+
+    def check(self) -> None:
+        """Raise what went wrong in the beginning."""
+        if self._begun is not None and self._begun.done():
+            self._begun.result()
 
     def elapsed(self) -> float:
         return 0.0 if self._ready is None else time.monotonic() - max(self._submitted, self._ready)
@@ -175,19 +192,38 @@ class _Process:
         self.kill()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _started(self, _: Future[object]) -> None:
+    def _note_ready(self, _: Future[None]) -> None:
         self._ready = time.monotonic()
 
 
-def _begin(memory: float | None) -> None:
-    """For a new process."""
-    # Ctrl-C reaches all processes of a terminal, but only the first one knows what to do.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if memory is not None:
-        import resource
+def _begin(memory: float | None, prepare: Callable[[], object]) -> None:
+    """The first call of a new process."""
+    prepare()
+    if memory is None:
+        return
+    import resource
 
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (int(memory * _MEGABYTE), most))
+    # Only now: some libraries do not bear a lack of memory while they are loaded.
+    held = _data_held()
+    if held >= memory:
+        raise InputError(f"evaluation.memory is {memory:g} MB, but before any evaluation a process holds {held:.0f} MB")
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (int(memory * _MEGABYTE), most))
+
+
+def _data_held() -> float:
+    """Megabytes of this process that the limit counts; 0 where that cannot be told."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    kilobytes = [float(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:")]
+    return sum(kilobytes) * 1024 / _MEGABYTE
+
+
+def _outlive_interrupts_but_not_the_parent() -> None:
+    """For a new process: Ctrl-C reaches all of a terminal's processes, but only the first one knows what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -89,10 +89,10 @@ def speed_up_rows(found: Sequence[SpeedUp]) -> list[dict[str, Any]]:
             "baseline": one.baseline.label,
             "technique": one.technique.label,
             "trials": one.trials,
-            "speed-up": one.factor,
+            "speed-up": one.factor if np.isfinite(one.factor) else "not reached",
             "low": one.low,
             "high": one.high,
-            "reached at cost": one.cost,
+            "reached at cost": one.cost if np.isfinite(one.cost) else "",
             "median over trials": one.median_trial,
             "trials that reach": one.reached,
         }

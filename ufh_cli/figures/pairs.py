@@ -12,7 +12,7 @@ from ufh_cli.figures.style import figure
 
 def plot_pairs(setup: Setup, pairs: Sequence[Equivalents], out: Path) -> None:
     """Draw each pair in a row, by the setup's own drawing."""
-    with figure(out, setup.notice(), rows=len(pairs), columns=2, width=8.0, height=2.9 * len(pairs)) as (fig, _):
+    with figure(out, setup.notice(), rows=len(pairs), columns=2, width=8.0, height=2.4 * len(pairs)) as (fig, _):
         for row, pair in enumerate(pairs):
             left, right = fig.axes[2 * row : 2 * row + 2]
             setup.draw(pair.first, left)

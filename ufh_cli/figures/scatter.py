@@ -14,7 +14,7 @@ from ufh_cli.figures.style import COLOURS, MARKERS, figure, notice_of, technique
 
 def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
     """Draw mean ± 2 SEM of each technique's cells against their baselines; above the line the technique is better."""
-    with figure(out, notice_of(series), width=7.6, height=4.6) as (fig, axes):
+    with figure(out, notice_of(series), width=8.0, height=4.6) as (fig, axes):
         edges = []
         for number, (baseline, one) in enumerate(with_baselines(series)):
             (x, dx), (y, dy) = _mean(baseline, quantity), _mean(one, quantity)
@@ -26,7 +26,7 @@ def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") 
         margin = 0.05 * (high - low) or 1e-3
         span = (low - margin, high + margin)
         axes.plot(span, span, color="black", linewidth=0.8, linestyle=":", label="y = x")
-        axes.set(xlim=span, ylim=span, aspect="equal")
+        axes.set(xlim=span, ylim=span, box_aspect=1)
         technique = technique_name(next(one.technique for one in series if one.technique != "none"))
         axes.set_xlabel(f"mean {quantity.upper()} without a technique")
         axes.set_ylabel(f"mean {quantity.upper()} with {technique}")

@@ -1,0 +1,139 @@
+"""A real Dask scheduler with real worker processes on loopback: joining, dying, and lost altogether."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ufh_command import REPOSITORY, contents, rows
+
+pytest.importorskip("distributed")
+
+RUN = (
+    "run", "faulty", "--trials=1", "--technique=fec", "--set=budget.candidates=80", "--set=search.population_size=20",
+    "--set=search.tournament_size=5",
+)  # fmt: skip
+SLOW = "--set=options.delay=0.05"
+
+
+class Cluster:
+    """Started as a user would, with Dask's own commands."""
+
+    def __init__(self, folder: Path, path: list[Path]) -> None:
+        self.folder = folder
+        self.environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *path]))}
+        self.processes: list[subprocess.Popen] = []
+        self.file = folder / "scheduler.json"
+        self.scheduler = self._start("dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard")
+        self._wait_for(self.file.exists)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def add_worker(self) -> subprocess.Popen:
+        return self._start("dask_worker", "--host=127.0.0.1", "--nthreads=1", "--no-nanny", "--no-dashboard")
+
+    def wait_for_workers(self, count: int) -> None:
+        from distributed import Client
+
+        with Client(self.address, timeout=20, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=30)
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def _start(self, program: str, *arguments: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.{program}", f"--scheduler-file={self.file}", *arguments]
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def _wait_for(condition) -> None:
+        end = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def cluster(ufh, tmp_path):
+    found = Cluster(tmp_path, ufh.path)
+    yield found
+    found.close()
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def wait_until(condition, process) -> None:
+    end = time.monotonic() + 60
+    while not condition() and process.poll() is None:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def entries(path):
+    return [json.loads(line) for line in (path / "journal.jsonl").read_text().splitlines()[1:]]
+
+
+def test_one_worker_dies_and_another_joins_and_nothing_is_lost(ufh, cluster, tmp_path):
+    log, path = tmp_path / "evaluations.log", ufh.folder / "results" / "joined"
+    victim, _ = cluster.add_worker(), cluster.add_worker()
+    cluster.wait_for_workers(2)
+    process = ufh.start(*RUN, SLOW, f"--set=options.log={log}", f"--cluster={cluster.address}", "--name=joined")
+    wait_until(lambda: lines(log) >= 8, process)
+    os.kill(victim.pid, signal.SIGKILL)
+    added = cluster.add_worker()
+    _, err = process.communicate(timeout=90)
+    assert (process.returncode, err) == (0, "")
+    (row,) = rows(path / "trials.csv")
+    assert (row["candidates"], row["lost"]) == ("80", "0")
+    found = entries(path)
+    assert len({entry["number"] for entry in found}) == len(found) == int(row["evaluations"])
+    workers = {int(line.split()[0]) for line in log.read_text().splitlines()}
+    assert added.pid in workers
+    assert len(workers) == 3
+    before = contents(path)
+    for name in ("trials.csv", "curves.csv", "best.json"):
+        (path / name).unlink()
+    ufh(*RUN, SLOW, f"--set=options.log={log}", "--name=joined")
+    assert contents(path) == before
+
+
+def test_a_lost_scheduler_is_told_in_one_line_and_this_machine_goes_on(ufh, cluster, tmp_path):
+    log, path = tmp_path / "evaluations.log", ufh.folder / "results" / "lost"
+    options = (*RUN, SLOW, f"--set=options.log={log}", "--name=lost")
+    cluster.add_worker()
+    cluster.wait_for_workers(1)
+    process = ufh.start(*options, f"--cluster={cluster.address}")
+    wait_until(lambda: lines(log) >= 8, process)
+    cluster.scheduler.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.count("\n") == 1, err
+    assert cluster.address in err
+    kept = len(entries(path))
+    assert lines(log) - 1 <= kept <= lines(log)
+    ufh(*options, "--workers=2")
+    assert len({entry["number"] for entry in entries(path)}) == len(entries(path)) > kept
+    assert lines(log) <= len(entries(path)) + 1
+
+
+def test_quick_setups_run_whole_trials_there_with_the_same_outcome(ufh, cluster):
+    cluster.add_worker()
+    cluster.wait_for_workers(1)
+    options = ("run", "quick", *RUN[2:], "--trials=4", "--set=options.terms=3")
+    ufh(*options, "--name=there", f"--cluster={cluster.address}")
+    ufh(*options, "--name=here", "--jobs=1")
+    assert contents(ufh.folder / "results" / "there") == contents(ufh.folder / "results" / "here")
+
+
+def test_an_address_where_nobody_answers_is_told_in_one_line(ufh):
+    assert "127.0.0.1:9" in ufh(*RUN, "--cluster=tcp://127.0.0.1:9", "--name=nobody", code=2).refusal()
+    assert "nonsense" in ufh(*RUN, "--cluster=nonsense://x", "--name=nobody", code=2).refusal()
