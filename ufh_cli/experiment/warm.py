@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,10 +36,10 @@ def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Ev
     """
     if config.cache.warm is None:
         return []
-    evaluations = _read(config.cache.warm, json.dumps(_fingerprint(config), sort_keys=True))
-    if journal_digest(config.cache.warm) != digests[config.cache.warm]:
+    digest = journal_digest(config.cache.warm)
+    if digest != digests[config.cache.warm]:
         raise InputError(f"{config.cache.warm}: its journal has changed since this experiment began to use it")
-    return evaluations
+    return _read(config.cache.warm, digest, _matching_cells(Path(config.cache.warm), _fingerprint(config)))
 
 
 def journal_digest(name: str) -> str:
@@ -68,12 +67,11 @@ def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(name: str, wanted: str) -> Evaluations:
-    path = Path(name)
-    cells = _matching_cells(path, json.loads(wanted))
+def _read(name: str, digest: str, cells: frozenset[int]) -> Evaluations:
+    """The evaluations of some cells; once a process, as long as the journal is the one with this digest."""
     seen = set()
     evaluations = []
-    for entry in read_entries(path / JOURNAL):
+    for entry in read_entries(Path(name) / JOURNAL):
         where = (entry.cell, entry.trial, entry.number)
         if entry.cell in cells and entry.status == FINISHED and entry.key is not None and where not in seen:
             seen.add(where)
@@ -83,7 +81,7 @@ def _read(name: str, wanted: str) -> Evaluations:
     return evaluations
 
 
-def _matching_cells(path: Path, wanted: dict[str, Any]) -> set[int]:
+def _matching_cells(path: Path, wanted: dict[str, Any]) -> frozenset[int]:
     """The cells of the experiment in `path` with the fingerprint `wanted`."""
     source = path / "experiment.toml"
     try:
@@ -109,4 +107,4 @@ def _matching_cells(path: Path, wanted: dict[str, Any]) -> set[int]:
             matching.add(index)
     if not matching:
         raise InputError(f"{path} cannot warm a cache: {'; '.join(dict.fromkeys(differing))}")
-    return matching
+    return frozenset(matching)

@@ -15,12 +15,12 @@ DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 # A technique looks the same in every figure; what else is swept takes the colours in turn.
-_TECHNIQUE_STYLES = {
-    "none": ("#5f5f5f", "-", "o"),
+_TECHNIQUE_STYLES: dict[str, tuple[str, Any, str]] = {
+    "none": ("#5f5f5f", "--", "o"),
     "fec": ("#d1495b", "-", "s"),
-    "forgetful-fec": ("#00798c", "--", "^"),
-    "fea": ("#edae49", "-.", "D"),
-    "fcm": ("#30638e", "--", "v"),
+    "forgetful-fec": ("#00798c", (0, (5, 1, 1, 1, 1, 1)), "^"),
+    "fea": ("#edae49", (0, (3, 1)), "D"),
+    "fcm": ("#30638e", "-.", "v"),
     "tabulist": ("#7b5ea7", ":", "P"),
 }
 TECHNIQUE_NAMES = {"none": "baseline", "fec": "FEC", "forgetful-fec": "forgetful FEC", "fea": "FEA", "fcm": "FCM"}
