@@ -361,6 +361,7 @@ def _run(
     try:
         finished = run_experiment(experiment, path, jobs, cluster)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nor shall the end of the process be spoilt by another
         typer.echo(f"interrupted; finished trials are in {path}; the same command goes on from there", err=True)
         raise
     print_summary(split(finished))

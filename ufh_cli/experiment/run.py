@@ -21,7 +21,7 @@ from ufh_cli.experiment.parallel import Running
 from ufh_cli.experiment.progress import Bar, progress_bar
 from ufh_cli.experiment.recorder import Recorder
 from ufh_cli.experiment.records import Results, decisive, experiment_differences, make_provenance
-from ufh_cli.experiment.sites import LocalSite, Site
+from ufh_cli.experiment.sites import LocalSite, Site, ignore_interrupts
 from ufh_cli.experiment.status import Standing
 from ufh_cli.experiment.sweep import Cell, make_cells
 from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_key, make_setup
@@ -148,6 +148,9 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
                     recorder.add(unwritten)
                     unwritten.clear()
                     written = time.monotonic()
+    except KeyboardInterrupt:
+        ignore_interrupts()
+        raise
     finally:
         try:
             recorder.add(unwritten)

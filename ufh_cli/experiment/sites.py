@@ -53,6 +53,12 @@ class Site(Protocol):
         """End everything."""
 
 
+def ignore_interrupts() -> None:
+    """One Ctrl-C is enough: what it makes necessary shall not be spoilt by the next."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def error_of(future: Future[Any]) -> BaseException | None:
     """Why a future that is done has no result; None when it has one."""
     return CancelledError() if future.cancelled() else future.exception()

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from ufh_cli.core.trial import Trial
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.parallel import Running
-from ufh_cli.experiment.sites import Site, error_of
+from ufh_cli.experiment.sites import Site, error_of, ignore_interrupts
 from ufh_cli.experiment.sweep import Cell
 from ufh_cli.experiment.trials import Surroundings, TrialRecord, run_one
 
@@ -62,6 +62,7 @@ def run_beside(
                     f"is there enough memory for {site.places} trials at a time (--jobs)?"
                 )
     except KeyboardInterrupt:
+        ignore_interrupts()
         yield _collect(site, running, {future for future in running if future.done()})[0]
         raise
     finally:
