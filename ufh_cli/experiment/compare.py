@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,12 +71,15 @@ def compare(first: Series, second: Series) -> list[Difference]:
 def _difference(quantity: str, x: np.ndarray, y: np.ndarray, paired: bool) -> Difference:
     from scipy import stats
 
-    if paired:
-        low, high = stats.ttest_rel(y, x).confidence_interval(0.95)
-        p_value = 1.0 if np.array_equal(x, y) else float(stats.wilcoxon(y, x).pvalue)
-    else:
-        low, high = stats.ttest_ind(y, x, equal_var=False).confidence_interval(0.95)
-        p_value = float(stats.mannwhitneyu(y, x).pvalue)
+    with warnings.catch_warnings():
+        # Trials that differ by a constant have an interval of one point, and that is all there is to say of them.
+        warnings.filterwarnings("ignore", message="Precision loss", category=RuntimeWarning)
+        if paired:
+            low, high = stats.ttest_rel(y, x).confidence_interval(0.95)
+            p_value = 1.0 if np.array_equal(x, y) else float(stats.wilcoxon(y, x).pvalue)
+        else:
+            low, high = stats.ttest_ind(y, x, equal_var=False).confidence_interval(0.95)
+            p_value = float(stats.mannwhitneyu(y, x).pvalue)
     difference = float(y.mean() - x.mean())
     if math.isnan(low):  # all differences are equal: no spread, no interval
         low = high = difference
