@@ -31,6 +31,7 @@ from ufh_cli.core.trial import Budget, Streams, Trial, functional_keys
 MakeSetup = Callable[[], Setup]
 
 _CANDIDATES = 20
+_PATIENCE = 500  # mutations
 
 
 def check_proposals_are_reproducible(make_setup: MakeSetup) -> None:
@@ -79,7 +80,10 @@ def check_hashable_outputs(make_setup: MakeSetup) -> None:
     )
     again = functional_keys(fresh, FunctionalHash())
     assert [again(candidate) for candidate in candidates] == keys, "another instance hashes otherwise"
-    assert len(set(keys)) > 1, f"all of {len(keys)} candidates have the same key"
+    rng, candidate, steps = Rng.from_seed(10), candidates[-1], 0
+    while key(candidate) == keys[0] and steps < _PATIENCE:  # a search may start from programs that do nothing
+        candidate, steps = setup.mutate(candidate, rng), steps + 1
+    assert steps < _PATIENCE, f"after {steps} mutations a candidate still has the key of another"
 
 
 def check_evaluations(make_setup: MakeSetup) -> None:
