@@ -121,12 +121,7 @@ class AutoMLZero(Setup[Program]):
         hash_per_task: bool = False,
         fixed_noise: bool = False,
     ) -> None:
-        self.space = Space(
-            Memory(*parse_triple("memory", memory)),
-            parse_triple("min_sizes", min_sizes),
-            parse_triple("max_sizes", max_sizes),
-            parse_operations(operations),
-        )
+        self.space = _parse_space(memory, min_sizes, max_sizes, operations)
         self._encoded_space = self.space.encoded()
         self._initial_sizes = _initial_sizes(self.space, parse_triple("initial_sizes", initial_sizes))
         self._initial_random = _one_of("initial", initial, ("noop", "random")) == "random"
@@ -140,22 +135,13 @@ class AutoMLZero(Setup[Program]):
         self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
 
         _one_of("task", task, TASKS)
-        for name, value, low, high in (
-            ("features", features, 1, 4096),
-            ("tasks", tasks, 1, 10**5),
-            ("train_examples", train_examples, 1, 10**8),
-            ("valid_examples", valid_examples, 1, 10**8),
-            ("heldout_tasks", heldout_tasks, 1, 10**5),
-            ("heldout_train_examples", heldout_train_examples, 0, 10**8),
-            ("heldout_valid_examples", heldout_valid_examples, 0, 10**8),
-            ("hash_examples", hash_examples, 1, min(train_examples, valid_examples)),
-            ("hurdle_tasks", hurdle_tasks, 0, tasks - 1),
-            ("task_seed", task_seed, 0, 2**63 - 1),
-            ("train_budget", train_budget, 0.0, 1e9),
-        ):
-            _in_range(name, value, low, high)
-        if (hurdle_tasks > 0) != (hurdle_fitness > 0):
-            raise ValueError("a hurdle needs both hurdle_tasks and hurdle_fitness above 0")
+        _in_range("features", features, 1, 4096)
+        _check_sizes("", tasks, train_examples, valid_examples, fewest_examples=1)
+        _check_sizes("heldout_", heldout_tasks, heldout_train_examples, heldout_valid_examples, fewest_examples=0)
+        _in_range("hash_examples", hash_examples, 1, min(train_examples, valid_examples))
+        _check_hurdle(hurdle_tasks, hurdle_fitness, tasks)
+        _in_range("task_seed", task_seed, 0, 2**63 - 1)
+        _in_range("train_budget", train_budget, 0.0, 1e9)
         sizes = {"features": features, "train": train_examples, "valid": valid_examples, "seed": task_seed}
         held_sizes = sizes | {
             "train": heldout_train_examples or train_examples,
@@ -167,7 +153,6 @@ class AutoMLZero(Setup[Program]):
         self._block = TaskBlock(self.search_tasks, classification=classification)
         self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
         self._hurdle_block = None
-        self._rest_block = self._block
         if hurdle_tasks:
             self._hurdle_block = TaskBlock(self.search_tasks[:hurdle_tasks], classification=classification)
             self._rest_block = TaskBlock(self.search_tasks[hurdle_tasks:], classification=classification)
@@ -270,6 +255,15 @@ def program_cost(program: Program, train_examples: int) -> float:
     return float(setup + train_examples * (predict + learn))
 
 
+def _parse_space(memory: str, min_sizes: str, max_sizes: str, operations: str) -> Space:
+    return Space(
+        Memory(*parse_triple("memory", memory)),
+        parse_triple("min_sizes", min_sizes),
+        parse_triple("max_sizes", max_sizes),
+        parse_operations(operations),
+    )
+
+
 def _initial_sizes(space: Space, sizes: tuple[int, int, int]) -> np.ndarray:
     for size, low, high in zip(sizes, space.min_sizes, space.max_sizes, strict=True):
         if not low <= size <= high:
@@ -277,6 +271,19 @@ def _initial_sizes(space: Space, sizes: tuple[int, int, int]) -> np.ndarray:
                 f"initial_sizes must lie between min_sizes and max_sizes, got {size} where {low} to {high} fit"
             )
     return np.array(sizes, dtype=np.int64)
+
+
+def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: int, *, fewest_examples: int) -> None:
+    """Check the options of these names with `prefix` before them."""
+    _in_range(f"{prefix}tasks", tasks, 1, 10**5)
+    _in_range(f"{prefix}train_examples", train_examples, fewest_examples, 10**8)
+    _in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
+
+
+def _check_hurdle(hurdle_tasks: int, hurdle_fitness: float, tasks: int) -> None:
+    _in_range("hurdle_tasks", hurdle_tasks, 0, tasks - 1)
+    if (hurdle_tasks > 0) != (hurdle_fitness > 0):
+        raise ValueError("a hurdle needs both hurdle_tasks and hurdle_fitness above 0")
 
 
 def _make_tasks(

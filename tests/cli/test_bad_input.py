@@ -245,10 +245,18 @@ def test_a_folder_that_cannot_be_written(ufh):
     assert "no results" in refused(ufh, "show", "x", "--results=taken")
 
 
-@pytest.mark.parametrize("name", ["a" * 300, "a:b", "..", "."])
-def test_names_that_cannot_be_results(ufh, name):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a" * 300, "cannot be written: File name too long"),
+        ("a:b", "--name 'a:b' cannot be the name of a folder of results"),
+        ("..", "--name '..' cannot be the name of a folder of results"),
+        (".", "--name '.' cannot be the name of a folder of results"),
+    ],
+)
+def test_names_that_cannot_be_results(ufh, name, words):
     """A name with a colon could never be selected: NAME:key=value; the others are no folder in results."""
-    refused(ufh, *RUN, f"--name={name}")
+    assert words in refused(ufh, *RUN, f"--name={name}")
 
 
 def test_real_processes_refuse_alike(ufh):

@@ -84,11 +84,13 @@ def entries(path):
 
 def test_one_worker_dies_and_another_joins_and_nothing_is_lost(ufh, cluster, tmp_path):
     log, path = tmp_path / "evaluations.log", ufh.folder / "results" / "joined"
-    victim, _ = cluster.add_worker(), cluster.add_worker()
+    for _ in range(2):
+        cluster.add_worker()
     cluster.wait_for_workers(2)
     process = ufh.start(*RUN, SLOW, f"--set=options.log={log}", f"--cluster={cluster.address}", "--name=joined")
     wait_until(lambda: lines(log) >= 8, process)
-    os.kill(victim.pid, signal.SIGKILL)
+    victim = int(log.read_text().split()[0])
+    os.kill(victim, signal.SIGKILL)
     added = cluster.add_worker()
     _, err = process.communicate(timeout=90)
     assert (process.returncode, err) == (0, "")
@@ -97,8 +99,7 @@ def test_one_worker_dies_and_another_joins_and_nothing_is_lost(ufh, cluster, tmp
     found = entries(path)
     assert len({entry["number"] for entry in found}) == len(found) == int(row["evaluations"])
     workers = {int(line.split()[0]) for line in log.read_text().splitlines()}
-    assert added.pid in workers
-    assert len(workers) == 3
+    assert {victim, added.pid} <= workers
     before = contents(path)
     for name in ("trials.csv", "curves.csv", "best.json"):
         (path / name).unlink()

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any
 
 from ufh_cli.experiment.errors import InputError
@@ -62,6 +62,12 @@ class ClusterSite:
         self._calls[future] = (key, time.monotonic())
         return future
 
+    def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
+        done = wait(futures, timeout, return_when=FIRST_COMPLETED).done
+        if not done and self._client.status != "running":  # some futures are never told
+            raise self._lost()
+        return list(done)
+
     def finish(self, future: Future[Any]) -> None:
         del self._calls[future]
 
@@ -72,11 +78,14 @@ class ClusterSite:
         from distributed import KilledWorker
 
         if isinstance(error, CancelledError | asyncio.CancelledError):
-            raise InputError(
-                f"the cluster at {self._address} is lost; everything finished is kept, and the same command goes on "
-                f"from there, without --cluster as well"
-            ) from error
+            raise self._lost() from error
         return isinstance(error, KilledWorker)
+
+    def _lost(self) -> InputError:
+        return InputError(
+            f"the cluster at {self._address} is lost; everything finished is kept, and the same command goes on "
+            f"from there, without --cluster as well"
+        )
 
     def stop(self, future: Future[Any]) -> None:
         key, _ = self._calls[future]
@@ -96,7 +105,7 @@ def connect(address: str) -> Client:
         from distributed import Client
     except ImportError as error:
         raise InputError("--cluster needs Dask: pip install 'ufh[cluster]'") from error
-    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith(("distributed", "tornado"))]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said is said in one line
     try:
         return Client(address, timeout=_CONNECT, set_as_default=False, name="ufh")

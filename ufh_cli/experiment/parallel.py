@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ufh_cli.core.workers import Job
@@ -130,7 +130,7 @@ class ParallelWorkers:
     def close(self) -> None:
         """End everything that is under way; what is finished but was not told goes into the journal all the same."""
         try:
-            for future in [future for future in self._running if future.done()]:
+            for future in self._site.wait(list(self._running), 0.0):
                 if error_of(future) is None:
                     self._collect(future)
         finally:
@@ -159,7 +159,7 @@ class ParallelWorkers:
     def _evaluated(self) -> Job:
         while not self._finished:
             self._fill()
-            done, _ = wait(self._running, timeout=self._patience(), return_when=FIRST_COMPLETED)
+            done = self._site.wait(list(self._running), self._patience())
             for future in sorted(done, key=lambda future: self._running[future].job.number):
                 self._collect(future)
             self._look_after()

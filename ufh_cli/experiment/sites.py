@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future
+from multiprocessing.connection import wait
 from typing import Any, Protocol
 
-from ufh_cli.experiment.errors import InputError
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_MEGABYTE = 1_000_000
+from ufh_cli.experiment.processes import ProcessLost, Worker, interruptions_held_back
 
 
 class Site(Protocol):
@@ -30,6 +22,9 @@ class Site(Protocol):
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a call."""
+
+    def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
+        """Those of the calls that are over, as soon as there is one or after some seconds."""
 
     def finish(self, future: Future[Any]) -> None:
         """This future is done: its place is free again."""
@@ -74,6 +69,9 @@ class HereSite:
         future.set_result(function(*arguments))
         return future
 
+    def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
+        return list(futures)
+
     def finish(self, future: Future[Any]) -> None:
         pass
 
@@ -91,7 +89,7 @@ class HereSite:
 
 
 class LocalSite:
-    """Processes of this machine: a pool of one each, so that one that dies takes no other's work with it.
+    """Processes of this machine; one that dies takes no other's work with it.
 
     Parameters
     ----------
@@ -105,162 +103,65 @@ class LocalSite:
     Raises
     ------
     InputError
-        In `finish`, when the memory is not even enough for `prepare`.
+        In `wait`, when the memory is not even enough for `prepare`.
     """
 
     def __init__(self, places: int, memory: float | None = None, prepare: Callable[[], object] = os.getpid) -> None:
         self.places = places
         self._memory = memory
         self._prepare = prepare
-        self._all: list[_Process] = []  # also those that are just starting when an interruption comes
-        self._free: list[_Process] = []
-        self._used: dict[Future[Any], _Process] = {}
+        self._all: list[Worker] = []  # also one that is just starting when an interruption comes
+        self._free: list[Worker] = []
+        self._used: dict[Future[Any], Worker] = {}
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         while True:
-            process = self._free.pop() if self._free else self._new()
+            worker = self._free.pop() if self._free else self._new()
             try:
-                future = process.submit(function, *arguments)
-            except BrokenProcessPool:  # it died while it had nothing to do
-                self._end(process)
+                future = worker.start(function, *arguments)
+            except ProcessLost:  # it died while it had nothing to do
+                self._end(worker)
                 continue
-            self._used[future] = process
+            self._used[future] = worker
             return future
 
+    def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
+        workers = {self._used[future].pipe: self._used[future] for future in futures if not future.done()}
+        done = len(workers) < len(self._used)
+        for pipe in wait(workers, 0 if done else timeout):
+            with interruptions_held_back():
+                workers[pipe].receive()  # type: ignore[index]
+        return [future for future in futures if future.done()]
+
     def finish(self, future: Future[Any]) -> None:
-        process = self._used.pop(future)
-        if isinstance(error_of(future), BrokenProcessPool):
-            self._end(process)
+        worker = self._used.pop(future)
+        if isinstance(error_of(future), ProcessLost):
+            self._end(worker)
         else:
-            process.check()
-            self._free.append(process)
+            self._free.append(worker)
 
     def elapsed(self, future: Future[Any]) -> float:
         return self._used[future].elapsed()
 
     def is_lost(self, error: BaseException) -> bool:
-        return isinstance(error, BrokenProcessPool)
+        return isinstance(error, ProcessLost)
 
     def stop(self, future: Future[Any]) -> None:
-        if future in self._used:
-            self._used[future].kill()
+        self._used[future].kill()
 
     def close(self) -> None:
-        for process in list(self._all):
-            self._end(process)
+        for worker in self._all:
+            worker.kill()
+        for worker in list(self._all):
+            self._end(worker)
         self._free.clear()
         self._used.clear()
 
-    def _new(self) -> _Process:
-        process = _Process(self._memory, self._prepare, alone=self.places == 1)
-        self._all.append(process)
-        return process
+    def _new(self) -> Worker:
+        worker = Worker(self._memory, self._prepare, alone=self.places == 1)
+        self._all.append(worker)
+        return worker
 
-    def _end(self, process: _Process) -> None:
-        process.end()
-        self._all.remove(process)
-
-
-class _Process:
-    """A process that runs one call after the other."""
-
-    def __init__(self, memory: float | None, prepare: Callable[[], object], *, alone: bool) -> None:
-        self._beginning = partial(_begin, memory, prepare)
-        # Spawned, not forked: some setups load libraries that do not survive a fork.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_outlive_interrupts_but_not_the_parent)
-        self._alone = alone
-        self._begun: Future[None] | None = None
-        self._ready: float | None = None  # when it had started up
-        self._submitted = 0.0
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        if self._begun is None:
-            with _interrupts_held_back(), _one_thread_each(self._alone):
-                self._begun = self._pool.submit(self._beginning)
-            self._begun.add_done_callback(self._note_ready)
-        self._submitted = time.monotonic()
-        return self._pool.submit(function, *arguments)
-
-    def check(self) -> None:
-        """Raise what went wrong in the beginning."""
-        if self._begun is not None and self._begun.done():
-            self._begun.result()
-
-    def elapsed(self) -> float:
-        return 0.0 if self._ready is None else time.monotonic() - max(self._submitted, self._ready)
-
-    def kill(self) -> None:
-        for process in list((getattr(self._pool, "_processes", None) or {}).values()):
-            process.kill()
-
-    def end(self) -> None:
-        self.kill()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _note_ready(self, _: Future[None]) -> None:
-        self._ready = time.monotonic()
-
-
-def _begin(memory: float | None, prepare: Callable[[], object]) -> None:
-    """The first call of a new process."""
-    prepare()
-    if memory is None:
-        return
-    import resource
-
-    # Only now: some libraries do not bear a lack of memory while they are loaded.
-    held = _data_held()
-    if held >= memory:
-        raise InputError(f"evaluation.memory is {memory:g} MB, but before any evaluation a process holds {held:.0f} MB")
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (int(memory * _MEGABYTE), most))
-
-
-def _data_held() -> float:
-    """Megabytes of this process that the limit counts; 0 where that cannot be told."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    kilobytes = [float(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:")]
-    return sum(kilobytes) * 1024 / _MEGABYTE
-
-
-def _outlive_interrupts_but_not_the_parent() -> None:
-    """For a new process: Ctrl-C reaches all of a terminal's processes, but only the first one knows what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot end its children."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """A process that is just starting would die of a Ctrl-C with a traceback; it inherits what is held back."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _one_thread_each(alone: bool) -> Iterator[None]:
-    """Several processes that each start a thread a processor get in each other's way."""
-    unset = [] if alone else [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(unset, "1"))
-    try:
-        yield
-    finally:
-        for name in unset:
-            del os.environ[name]
+    def _end(self, worker: Worker) -> None:
+        worker.close()
+        self._all.remove(worker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 
 from ufh_cli.core.trial import Trial
 from ufh_cli.experiment.errors import InputError
@@ -50,8 +50,7 @@ def run_beside(
             while queue and len(running) < site.places:
                 cell, trial = queue.popleft()
                 running[site.start(run_one, cells[cell].config, cell, trial, surroundings)] = (cell, trial)
-            done, _ = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED)
-            records, died = _collect(site, running, done)
+            records, died = _collect(site, running, site.wait(list(running), _TICK))
             yield records
             deaths.update(died)
             queue.extendleft(died)
@@ -63,7 +62,7 @@ def run_beside(
                 )
     except KeyboardInterrupt:
         ignore_interrupts()
-        yield _collect(site, running, {future for future in running if future.done()})[0]
+        yield _collect(site, running, site.wait(list(running), 0.0))[0]
         raise
     finally:
         site.close()

@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import socket
-import struct
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,29 +13,14 @@ from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
+from official_format import tfrecord
 
 from setups.nasbench import fetch as fetch_module
 from setups.nasbench.fetch import URL, fetch
 from setups.nasbench.official import SHA256
 
-
-def masked_crc(data: bytes) -> bytes:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    crc ^= 0xFFFFFFFF
-    return struct.pack("<I", ((crc >> 15 | crc << 17 & 0xFFFFFFFF) + 0xA282EAD8) % 2**32)
-
-
-def record(data: bytes) -> bytes:
-    length = struct.pack("<Q", len(data))
-    return length + masked_crc(length) + data + masked_crc(data)
-
-
-RECORDS = b"".join(record(bytes([i % 251]) * 997) for i in range(3))
-CONTENT = RECORDS + record(b"last")
+RECORDS = tfrecord([bytes([i]) * 997 for i in range(3)])
+CONTENT = RECORDS + tfrecord([b"last"])
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
@@ -115,7 +99,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "data" / "nasbench_full.tfrecord"
 
 
-def refused(server: Server, target: Path, says: str, **options: object) -> None:
+def assert_refused(server: Server, target: Path, says: str, **options: object) -> None:
     with pytest.raises(ValueError, match=says) as caught:
         fetch(target, server.url, **{"pause": 0.0, **options})
     assert "\n" not in str(caught.value)
@@ -176,12 +160,12 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_was(server: Server, target:
 
 def test_a_server_that_falls_silent_is_given_up(server: Server, target: Path) -> None:
     server.cuts, server.stalls = [1000, 0], True
-    refused(server, target, "timed out; the same command goes on at byte", attempts=2, timeout=0.1)
+    assert_refused(server, target, "timed out; the same command goes on at byte", attempts=2, timeout=0.1)
 
 
 def test_a_second_command_goes_on_where_the_first_one_stopped(server: Server, target: Path) -> None:
     server.cuts = [1000, 0, 0]
-    refused(server, target, r"closed early; the same command goes on at byte 1000", attempts=3)
+    assert_refused(server, target, r"closed early; the same command goes on at byte 1000", attempts=3)
     assert names(target) == [target.name + ".part", target.name + ".part.json"]
     server.requests.clear()
     fetch(target, server.url, sha256=SUM)
@@ -204,7 +188,7 @@ def test_an_interruption_from_the_keyboard_keeps_what_has_come(server: Server, t
 
 def test_a_whole_part_needs_no_further_request(server: Server, target: Path) -> None:
     server.cuts = [1000, 0]
-    refused(server, target, "goes on at byte 1000", attempts=2)
+    assert_refused(server, target, "goes on at byte 1000", attempts=2)
     target.with_name(target.name + ".part").write_bytes(CONTENT)
     server.requests.clear()
     fetch(target, server.url, sha256=SUM)
@@ -216,15 +200,15 @@ def test_a_file_that_changed_meanwhile_is_downloaded_from_its_start(
     server: Server, target: Path, ignores_if_range: bool
 ) -> None:
     server.cuts = [1000, 0]
-    refused(server, target, "goes on at byte 1000", attempts=2)
-    server.content, server.etag, server.ignores_if_range = record(b"new!") + RECORDS, '"second"', ignores_if_range
+    assert_refused(server, target, "goes on at byte 1000", attempts=2)
+    server.content, server.etag, server.ignores_if_range = tfrecord([b"new!"]) + RECORDS, '"second"', ignores_if_range
     fetch(target, server.url, pause=0.0)
     assert target.read_bytes() == server.content
 
 
 def test_a_file_that_became_shorter_is_downloaded_from_its_start(server: Server, target: Path) -> None:
     server.cuts = [2500, 0]
-    refused(server, target, "goes on at byte 2500", attempts=2)
+    assert_refused(server, target, "goes on at byte 2500", attempts=2)
     server.content, server.ignores_if_range = RECORDS[:1013], True
     fetch(target, server.url, pause=0.0)
     assert target.read_bytes() == RECORDS[:1013]
@@ -245,7 +229,7 @@ def test_servers_that_cannot_continue_send_everything_again(
     for name, value in behaviour.items():
         setattr(server, name, value)
     server.cuts = [1000]
-    refused(server, target, "closed early", attempts=1)
+    assert_refused(server, target, "closed early", attempts=1)
     server.requests.clear()
     fetch(target, server.url, sha256=SUM, pause=0.0)
     assert target.read_bytes() == CONTENT
@@ -269,7 +253,7 @@ def test_a_part_of_unknown_origin_is_not_continued(server: Server, target: Path,
 
 def test_a_part_of_another_address_is_not_continued(server: Server, target: Path) -> None:
     server.cuts = [1000, 0]
-    refused(server, target, "goes on at byte 1000", attempts=2)
+    assert_refused(server, target, "goes on at byte 1000", attempts=2)
     fetch(target, server.url + "?mirror", sha256=SUM)
     assert server.requests[-1] == (None, None)
 
@@ -285,20 +269,20 @@ def test_passing_errors_of_the_server_are_waited_out(server: Server, target: Pat
 
 def test_errors_of_the_server_are_named(server: Server, target: Path) -> None:
     server.statuses = [404]
-    refused(server, target, "cannot download http://.*: HTTP 404 Not Found")
+    assert_refused(server, target, "cannot download http://.*: HTTP 404 Not Found")
     server.statuses = [503] * 3
-    refused(server, target, r"HTTP 503 Service Unavailable; the same command", attempts=3)
+    assert_refused(server, target, r"HTTP 503 Service Unavailable; the same command", attempts=3)
     server.statuses = [204]
-    refused(server, target, "HTTP 204")
+    assert_refused(server, target, "HTTP 204")
 
 
 def test_wrong_bytes_are_deleted(server: Server, target: Path) -> None:
     server.content = CONTENT[:100] + b"?" + CONTENT[101:]
-    refused(server, target, f"damaged and was deleted: its SHA-256 is [0-9a-f]{{64}}, not {SUM}", sha256=SUM)
+    assert_refused(server, target, f"damaged and was deleted: its SHA-256 is [0-9a-f]{{64}}, not {SUM}", sha256=SUM)
     assert names(target) == []
-    refused(server, target, "damaged and was deleted: .* wrong checksum of the data of record 0")
+    assert_refused(server, target, "damaged and was deleted: .* wrong checksum of the data of record 0")
     server.content = b"<html><title>Sign in to the network</title></html>"
-    refused(server, target, "damaged and was deleted: .* a web page")
+    assert_refused(server, target, "damaged and was deleted: .* a web page")
     assert names(target) == []
 
 
@@ -315,11 +299,11 @@ def test_a_full_disk_is_noticed_before_and_during_the_download(server: Server, t
     monkeypatch.setattr(fetch_module, "_CHUNK", 500)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-        refused(
+        assert_refused(
             server, target, r"not enough space in .*data: 0.00 GB and 0.07 GB to spare are needed, 0.00 GB are free"
         )
     with largest_file(2000):
-        refused(server, target, r"cannot write .*part: File too large")
+        assert_refused(server, target, r"cannot write .*part: File too large")
     assert fetch(target, server.url, sha256=SUM).read_bytes() == CONTENT
     assert server.requests[-1] == ("bytes=2000-", '"first"')
 
@@ -360,7 +344,7 @@ def test_impossible_arguments_are_refused(tmp_path: Path, url: str, sha256: str 
 
 def test_the_official_address_is_held_to_the_published_checksum(server: Server, target: Path, monkeypatch) -> None:
     monkeypatch.setattr(fetch_module, "URL", server.url)
-    refused(server, target, f"damaged and was deleted: its SHA-256 is {SUM}, not {SHA256}")
+    assert_refused(server, target, f"damaged and was deleted: its SHA-256 is {SUM}, not {SHA256}")
     with pytest.raises(ValueError, match=r"is damaged|was deleted"):
         fetch(target, server.url)
     assert fetch(target, server.url, sha256=SUM) == target

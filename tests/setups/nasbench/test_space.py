@@ -1,53 +1,30 @@
-"""The space of NAS-Bench-101 against an independent implementation, the reference data and itself."""
+"""The cells of NAS-Bench-101 against an independent implementation, the reference data and themselves."""
 
 from __future__ import annotations
 
 import json
-import re
 from itertools import permutations
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import chi2_contingency
+from nasbench_specs import LABELS, SEVEN, peer_spec, raw_specs, valid_specs
 
 from setups.nasbench.space import (
-    MAX_EDGES,
     N_CELLS,
     OPS,
     Space,
     canonical_cell,
-    count_edges,
     describe,
     from_matrix_ops,
     is_code,
     is_valid,
     pad,
-    parse,
     prune,
     to_matrix_ops,
 )
 from ufh_cli.core.rng import Rng
-
-SEVEN = 7 << 29
-LABELS = 21
-CHAIN = "input-1 1-output 1=maxpool3x3"
-# Nine edges after pruning, and silent ones at vertex 4: nearly every added edge makes it invalid.
-DENSE = (
-    "input-1 input-2 input-5 1-2 1-4 1-output 2-3 2-4 2-5 3-4 3-output 5-output "
-    "1=conv1x1-bn-relu 2=conv3x3-bn-relu 3=maxpool3x3 4=conv3x3-bn-relu 5=conv1x1-bn-relu"
-)
-
-# The specs of the words 0, 1 and 2**64 − 1: a search of a given seed proposes the same in every version.
-GOLDEN_RANDOM = [3978052629, 4138869061, 3974563327]
-GOLDEN_MUTATED = [3969193907, 3762624423, 3987800487]
-
-raw_specs = st.builds(
-    lambda labels, edges: SEVEN | labels << LABELS | edges, st.integers(0, 3**5 - 1), st.integers(0, 2**21 - 1)
-)
-valid_specs = raw_specs.filter(is_valid)
 
 
 def random_raw_specs(seed: int, n: int, edge_probability: float) -> list[int]:
@@ -70,12 +47,6 @@ def relabelings(cell: int) -> list[int]:
             edges = sum(1 << (x + y * (y - 1) // 2) for x, y in np.argwhere(relabeled).tolist())
             codes.append(len(ops) << 29 | labels << LABELS | edges)
     return codes
-
-
-def peer_spec(peer: SimpleNamespace, spec: int):
-    """The peer's view of a spec, and whether the benchmark accepts it."""
-    model = peer.ModelSpec(*to_matrix_ops(spec))
-    return model, bool(model.valid_spec and model.matrix.sum() <= MAX_EDGES)
 
 
 def peer_hash(peer: SimpleNamespace, model) -> str:
@@ -198,198 +169,6 @@ def test_only_valid_specs_are_mutated_and_looked_up(space, number):
         space.mutate(number, 1, 1.0)
     with pytest.raises(ValueError, match=r"only a valid spec"):
         space.index(number)
-
-
-# Random specs and mutation
-
-
-def slow_random_spec(peer: SimpleNamespace, rng: np.random.Generator) -> int:
-    while True:
-        matrix = np.triu(rng.integers(0, 2, (7, 7)), 1)
-        spec = from_matrix_ops(matrix, ["input", *rng.choice(OPS, 5), "output"])
-        if peer_spec(peer, spec)[1]:
-            return spec
-
-
-def slow_mutation(peer: SimpleNamespace, parent: int, rng: np.random.Generator, rate: float) -> int:
-    """The rejection process on matrices and names, one decision at a time."""
-    while True:
-        matrix, ops = to_matrix_ops(parent)
-        for x, y in zip(*np.triu_indices(7, 1), strict=True):
-            if rng.random() < rate / 7:
-                matrix[x, y] = 1 - matrix[x, y]
-        for v in range(1, 6):
-            if rng.random() < rate / 5:
-                ops[v] = rng.choice([op for op in OPS if op != ops[v]])
-        spec = from_matrix_ops(matrix, ops)
-        if peer_spec(peer, spec)[1]:
-            return spec
-
-
-def statistics(specs: list[int]) -> dict[str, np.ndarray]:
-    """Histograms that tell two distributions of specs apart."""
-    codes = np.array(specs)
-    bits = (codes[:, None] >> np.arange(21)) & 1
-    digits = ((codes >> LABELS) & 255)[:, None] // 3 ** np.arange(5) % 3
-    result = {"edges": np.bincount(bits.sum(axis=1), minlength=22)}
-    result |= {f"edge {i}": np.bincount(bits[:, i], minlength=2) for i in range(21)}
-    result |= {f"operation {v}": np.bincount(digits[:, v], minlength=3) for v in range(5)}
-    result["operations changed"] = np.bincount((digits != digits[0]).sum(axis=1), minlength=6)
-    result["edges kept"] = np.bincount([count_edges(prune(spec)) for spec in specs], minlength=10)
-    return result
-
-
-def assert_same_distribution(fast: list[int], slow: list[int]) -> None:
-    """A chi-squared test of every histogram at 1e-4; the seeds are fixed, so that the verdict is always the same."""
-    a, b = statistics(fast), statistics(slow)
-    for name in a:
-        table = np.array([a[name], b[name]])
-        table = table[:, table.sum(axis=0) >= 20]
-        if table.shape[1] > 1:
-            assert chi2_contingency(table).pvalue > 1e-4, name
-
-
-def test_random_specs_are_distributed_as_by_slow_rejection(space, peer):
-    words, rng = Rng.from_seed(11), np.random.default_rng(11)
-    fast = [space.random(words.word()) for _ in range(50_000)]
-    assert all(map(is_valid, fast))
-    first = fast[0]
-    slow = [first] + [slow_random_spec(peer, rng) for _ in range(4_000)]
-    assert_same_distribution([first, *fast], slow)
-
-
-@pytest.mark.parametrize(("text", "rate"), [(DENSE, 1.0), (CHAIN, 2.5)])
-def test_mutations_are_distributed_as_by_slow_rejection(space, peer, text, rate):
-    parent = parse(text)
-    words, rng = Rng.from_seed(12), np.random.default_rng(12)
-    fast = [space.mutate(parent, words.word(), rate) for _ in range(50_000)]
-    assert all(map(is_valid, fast))
-    slow = [slow_mutation(peer, parent, rng, rate) for _ in range(4_000)]
-    assert_same_distribution([parent, *fast], [parent, *slow])
-
-
-def test_a_changed_operation_is_a_different_one_and_both_others_occur(space):
-    parent = parse(CHAIN)
-    words = Rng.from_seed(13)
-    children = [space.mutate(parent, words.word(), 5.0) for _ in range(300)]
-    for v in range(5):
-        digits = {(child >> LABELS & 255) // 3**v % 3 for child in children}
-        assert digits == {0, 1, 2} - {(parent >> LABELS & 255) // 3**v % 3}
-
-
-@given(spec=valid_specs, word=st.integers(0, 2**64 - 1))
-def test_the_same_word_gives_the_same_spec_and_rate_zero_the_parent(space, spec, word):
-    assert space.mutate(spec, word, 0.0) == spec
-    assert space.mutate(spec, word, 1.0) == space.mutate(spec, word, 1.0)
-    assert space.random(word) == space.random(word)
-
-
-def test_the_specs_of_given_words_never_change(space):
-    words = [0, 1, 2**64 - 1]
-    assert [space.random(word) for word in words] == GOLDEN_RANDOM
-    assert [space.mutate(parse(DENSE), word, 1.0) for word in words] == GOLDEN_MUTATED
-
-
-@pytest.mark.parametrize("rate", [-0.1, 5.1, float("nan"), float("inf")])
-def test_an_impossible_rate_is_refused(space, rate):
-    with pytest.raises(ValueError, match="between 0 and 5"):
-        space.mutate(parse(CHAIN), 1, rate)
-
-
-# Matrices and text
-
-
-@given(raw_specs)
-def test_matrix_and_operations_read_back_equal(spec):
-    assert from_matrix_ops(*to_matrix_ops(spec)) == spec
-
-
-@given(valid_specs)
-def test_text_reads_back_equal(spec):
-    assert "\n" not in describe(spec)
-    assert parse(describe(spec)) == spec
-    assert parse(describe(prune(spec))) == pad(prune(spec))
-    assert prune(parse(describe(prune(spec)))) == prune(spec)
-
-
-def test_text_is_readable_and_the_order_of_items_is_free():
-    spec = from_matrix_ops([[0, 1, 1], [0, 0, 1], [0, 0, 0]], ["input", "maxpool3x3", "output"])
-    assert describe(prune(spec)) == "input-1 input-output 1-output 1=maxpool3x3"
-    assert parse("1=maxpool3x3,  1-output, input-output\ninput-1") == spec
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "no path of edges leads from input to output"),
-        ("input-1 1=maxpool3x3", "no path of edges leads from input to output"),
-        ("input-1 1-output", "vertex 1 has edges but no operation"),
-        ("input-1 1-output 1=conv3x3", "unknown operation 'conv3x3'; did you mean 'conv3x3-bn-relu'?"),
-        ("input-1 1-output 1=maxpool", "unknown operation 'maxpool'; did you mean 'maxpool3x3'?"),
-        ("input-1 1-output 1=", "unknown operation ''; did you mean"),
-        ("input-6 6-output", "'input-6': no vertex '6'; there are input, 1, 2, 3, 4, 5, output"),
-        ("inptu-1", "no vertex 'inptu'"),
-        ("output-input", "from a lower to a higher vertex"),
-        ("input-output 2-1", "from a lower to a higher vertex"),
-        ("input-output 1-1", "from a lower to a higher vertex"),
-        ("input-output input-output", "an edge goes once"),
-        ("input-output input=maxpool3x3", "each of the vertices 1 to 5 has one operation"),
-        ("input-output 1=maxpool3x3 1=maxpool3x3", "each of the vertices 1 to 5 has one operation"),
-        ("input->output", "no vertex '>output'"),
-        ("7516192769", "expected an edge such as input-1 or an operation such as 1=conv3x3-bn-relu"),
-        (f"{DENSE} input-output", "10 edges lie between input and output, at most 9 are allowed"),
-    ],
-)
-def test_a_wrong_text_is_refused_in_one_line(text, message):
-    with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        parse(text)
-    assert "\n" not in str(caught.value)
-
-
-_items = st.sampled_from(["input", "output", "1", "2", "5", "9", "-", "=", ",", " ", "\n", *OPS])
-
-
-@given(st.one_of(st.text(), st.lists(_items).map("".join)))
-def test_any_text_gives_a_valid_spec_or_one_short_line(text):
-    refusal = ""
-    try:
-        valid = is_valid(parse(text))
-    except ValueError as error:
-        valid, refusal = False, str(error)
-    assert valid or (len(refusal.splitlines()) == 1 and len(refusal) < 200)
-
-
-@pytest.mark.parametrize(
-    ("matrix", "ops", "message"),
-    [
-        ([[0, 1], [0]], ["input", "output"], "rows of different lengths"),
-        (0, [], "must be square"),
-        ([0, 1], ["input", "output"], "must be square"),
-        ([[0]], ["input"], "must be square with 2 to 7 rows"),
-        (np.zeros((8, 8)), ["input", *[OPS[0]] * 6, "output"], "must be square with 2 to 7 rows"),
-        (np.zeros((2, 3)), ["input", "output"], "must be square"),
-        ([[0, 2], [0, 0]], ["input", "output"], "only 0 and 1"),
-        ([[0, np.nan], [0, 0]], ["input", "output"], "only 0 and 1"),
-        ([["0", "1"], ["0", "0"]], ["input", "output"], "only 0 and 1"),
-        ([[0, 1], [1, 0]], ["input", "output"], "upper triangular"),
-        ([[1, 1], [0, 0]], ["input", "output"], "upper triangular"),
-        ([[0, 1], [0, 0]], ["input", OPS[0], "output"], "must be 'input', 0 of"),
-        ([[0, 1], [0, 0]], ["output", "input"], "must be 'input'"),
-        (np.zeros((3, 3)), ["input", "conv1x1", "output"], "did you mean 'conv1x1-bn-relu'"),
-        (np.zeros((3, 3)), ["input", 1, "output"], "unknown operation 1"),
-    ],
-)
-def test_a_wrong_matrix_or_operation_is_refused(matrix, ops, message):
-    with pytest.raises(ValueError, match=message):
-        from_matrix_ops(matrix, ops)
-
-
-@pytest.mark.parametrize("dtype", [bool, np.int8, np.float64])
-def test_a_matrix_of_any_number_type_is_read(dtype):
-    matrix = np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=dtype)
-    assert describe(prune(from_matrix_ops(matrix, ["input", OPS[1], "output"]))) == (
-        "input-1 1-output 1=conv1x1-bn-relu"
-    )
 
 
 # Files

@@ -1,11 +1,8 @@
-"""The table's format: what is written is read back, and nothing damaged is."""
+"""The table's format: what is written is read back, whatever interrupts or stands in the way."""
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,40 +11,9 @@ from threading import Barrier
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from small_tables import N, columns_of, flip_byte
 
 from setups.nasbench.table import Table, data_directory, official_path, open_table, surrogate_path, write_table
-
-N = 5
-
-
-def columns_of(seed: int = 0, n: int = N, dtype: type = np.float32, budgets: tuple[int, ...] = (4, 108)) -> dict:
-    rng = np.random.default_rng(seed)
-    columns = {"cells": np.sort(rng.choice(2**32, n, replace=False)).astype(np.uint32)}
-    for budget in budgets:
-        columns[f"accuracy{budget}"] = rng.random((n, 3, 2, 3)).astype(dtype)
-        columns[f"time{budget}"] = (rng.random((n, 3, 2)) * 5000).astype(dtype)
-    return columns
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    write_table(tmp_path / "table", columns_of(), source="surrogate")
-    return tmp_path / "table"
-
-
-def edit_manifest(path: Path, **changes: object) -> None:
-    manifest = json.loads((path / "manifest.json").read_text())
-    (path / "manifest.json").write_text(json.dumps(manifest | changes))
-
-
-def refused(path: Path, says: str, verify: bool = False) -> None:
-    with pytest.raises(ValueError, match=says) as caught:
-        Table.load(path, verify=verify)
-    assert "\n" not in str(caught.value)
-    assert str(path) in str(caught.value)
-
 
 # ---- writing and reading ----
 
@@ -67,8 +33,8 @@ def test_a_table_is_read_back_bit_for_bit(tmp_path: Path, dtype: type, budgets: 
     assert (table.source, table.provenance) == ("official", {"file": "f", "bytes": 7})
 
 
-def test_columns_are_mapped_and_cannot_be_changed(path: Path) -> None:
-    table = Table.load(path)
+def test_columns_are_mapped_and_cannot_be_changed(table_path: Path) -> None:
+    table = Table.load(table_path)
     for column in table.columns.values():
         assert isinstance(column.base, np.memmap)
         assert not column.flags.writeable
@@ -138,27 +104,27 @@ def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
 # ---- replacing, interruption, several writers ----
 
 
-def test_another_table_is_replaced_and_stays_readable_where_it_is_open(path: Path) -> None:
-    old = Table.load(path)
+def test_another_table_is_replaced_and_stays_readable_where_it_is_open(table_path: Path) -> None:
+    old = Table.load(table_path)
     before = old.accuracy4.copy()
-    new = write_table(path, columns_of(1), source="surrogate")
+    new = write_table(table_path, columns_of(1), source="surrogate")
     assert new.fingerprint != old.fingerprint
-    assert np.array_equal(Table.load(path, verify=True).accuracy4, columns_of(1)["accuracy4"])
+    assert np.array_equal(Table.load(table_path, verify=True).accuracy4, columns_of(1)["accuracy4"])
     assert np.array_equal(old.accuracy4, before)
-    assert os.listdir(path.parent) == [path.name]
+    assert os.listdir(table_path.parent) == [table_path.name]
 
 
-def test_a_damaged_table_is_replaced(path: Path) -> None:
-    (path / "time4.npy").write_bytes(b"torn")
-    (path / "manifest.json").unlink()
-    write_table(path, columns_of(), source="surrogate")
-    assert np.array_equal(Table.load(path, verify=True).time4, columns_of()["time4"])
+def test_a_damaged_table_is_replaced(table_path: Path) -> None:
+    (table_path / "time4.npy").write_bytes(b"torn")
+    (table_path / "manifest.json").unlink()
+    write_table(table_path, columns_of(), source="surrogate")
+    assert np.array_equal(Table.load(table_path, verify=True).time4, columns_of()["time4"])
 
 
-def test_silent_damage_is_repaired_by_writing_the_same_table(path: Path) -> None:
-    flip_byte(path / "time4.npy", -1)
-    write_table(path, columns_of(), source="surrogate")
-    assert np.array_equal(Table.load(path, verify=True).time4, columns_of()["time4"])
+def test_silent_damage_is_repaired_by_writing_the_same_table(table_path: Path) -> None:
+    flip_byte(table_path / "time4.npy", -1)
+    write_table(table_path, columns_of(), source="surrogate")
+    assert np.array_equal(Table.load(table_path, verify=True).time4, columns_of()["time4"])
 
 
 def test_what_is_no_table_is_never_replaced(tmp_path: Path) -> None:
@@ -176,16 +142,16 @@ def test_what_is_no_table_is_never_replaced(tmp_path: Path) -> None:
     assert (folder / "thesis.tex").read_text() == file.read_text() == "precious"
 
 
-def test_the_table_that_a_link_points_to_is_replaced(path: Path) -> None:
-    link = path.with_name("link")
-    link.symlink_to(path)
+def test_the_table_that_a_link_points_to_is_replaced(table_path: Path) -> None:
+    link = table_path.with_name("link")
+    link.symlink_to(table_path)
     written = write_table(link, columns_of(1), source="surrogate")
     assert link.is_symlink()
-    assert Table.load(path).fingerprint == Table.load(link).fingerprint == written.fingerprint
+    assert Table.load(table_path).fingerprint == Table.load(link).fingerprint == written.fingerprint
 
 
 @pytest.mark.parametrize("calls", range(7))
-def test_a_failure_while_writing_leaves_the_old_table_or_nothing(path: Path, monkeypatch, calls: int) -> None:
+def test_a_failure_while_writing_leaves_the_old_table_or_nothing(table_path: Path, monkeypatch, calls: int) -> None:
     left = [calls]
 
     def fsync(descriptor: int) -> None:
@@ -194,12 +160,12 @@ def test_a_failure_while_writing_leaves_the_old_table_or_nothing(path: Path, mon
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fsync)
-    for place in (path, path.with_name("new")):
+    for place in (table_path, table_path.with_name("new")):
         left[0] = calls
         with pytest.raises(ValueError, match=r"cannot write a table to .*: No space left on device"):
             write_table(place, columns_of(1), source="official")
-    assert os.listdir(path.parent) == [path.name]
-    assert np.array_equal(Table.load(path, verify=True).accuracy4, columns_of()["accuracy4"])
+    assert os.listdir(table_path.parent) == [table_path.name]
+    assert np.array_equal(Table.load(table_path, verify=True).accuracy4, columns_of()["accuracy4"])
 
 
 @pytest.mark.parametrize("kinds", [1, 3])
@@ -222,128 +188,6 @@ def test_writers_at_the_same_time_leave_one_whole_table(tmp_path: Path, kinds: i
     assert sorted(os.listdir(tmp_path)) == [*(f"own{i}" for i in range(writers)), "table"]
     if kinds == 1:
         assert {fingerprint for pair in fingerprints for fingerprint in pair} == {last.fingerprint}
-
-
-# ---- damage ----
-
-
-def flip_byte(file: Path, at: int) -> None:
-    content = bytearray(file.read_bytes())
-    content[at] ^= 1
-    file.write_bytes(content)
-
-
-@pytest.mark.parametrize("column", ["cells", "accuracy4", "time4", "accuracy108", "time108"])
-def test_changed_sizes_are_noticed_at_once(path: Path, column: str) -> None:
-    file = path / f"{column}.npy"
-    content = file.read_bytes()
-    for wrong in (content[:-1], content + b"\0", b""):
-        file.write_bytes(wrong)
-        refused(path, rf"cannot map {column}.npy: it has {len(wrong)} bytes instead of {len(content)}")
-    file.unlink()
-    refused(path, rf"cannot map {column}.npy: No such file")
-
-
-@pytest.mark.parametrize("column", ["cells", "accuracy4", "time4", "accuracy108", "time108"])
-def test_changed_data_are_noticed_by_verification(path: Path, column: str) -> None:
-    flip_byte(path / f"{column}.npy", -1 if column != "cells" else -N * 4)
-    if column != "cells":
-        assert Table.load(path).source == "surrogate"
-    refused(path, f"wrong checksum of {column}.npy", verify=True)
-
-
-def test_another_type_or_shape_is_noticed(path: Path) -> None:
-    file = path / "time4.npy"
-    for array in (np.zeros((N, 3, 2), ">f4"), np.zeros((N, 2, 3), np.float32), np.zeros((N, 3, 2), "i4")):
-        np.save(file, array)
-        refused(path, "time4.npy has not the type and shape that its manifest says")
-    np.save(file, np.asfortranarray(np.zeros((N, 3, 2), np.float32)))
-    refused(path, "time4.npy has not the type and shape")
-
-
-def test_pickles_are_never_loaded(path: Path, tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self):
-            return (Path.touch, (tmp_path / "sprung",))
-
-    file = path / "time4.npy"
-    np.save(file, np.array([Trap()] * 6, dtype=object), allow_pickle=True)
-    for content in (file.read_bytes(), pickle.dumps(Trap())):
-        file.write_bytes(content)
-        manifest = json.loads((path / "manifest.json").read_text())
-        manifest["columns"]["time4"]["bytes"] = len(content)
-        (path / "manifest.json").write_text(json.dumps(manifest))
-        refused(path, r"cannot map time4.npy", verify=True)
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_cells_out_of_order_are_noticed(path: Path) -> None:
-    np.save(path / "cells.npy", Table.load(path).cells[::-1].copy())
-    refused(path, "cells.npy is not in ascending order")
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"format": "something else"}, "does not describe an accuracy table"),
-        ({"version": 2}, "is a table of version 2; this program reads version 1"),
-        ({"source": "measured"}, "does not say where the table is from"),
-        ({"provenance": None}, "does not say where the table is from"),
-        ({"cells": 0}, "how many cells"),
-        ({"cells": "5"}, "how many cells"),
-        ({"cells": N + 1}, "entry of column 'cells' does not fit a table of 6 cells"),
-        ({"columns": {}}, "lacks the column cells"),
-        ({"columns": []}, "how many cells and columns"),
-    ],
-)
-def test_foreign_manifests_are_refused(path: Path, changes: dict, says: str) -> None:
-    edit_manifest(path, **changes)
-    refused(path, says)
-
-
-def test_columns_of_other_names_are_refused(path: Path) -> None:
-    columns = json.loads((path / "manifest.json").read_text())["columns"]
-    edit_manifest(path, columns=columns | {"../secret": columns["time4"]})
-    refused(path, r"entry of column '\.\./secret'")
-
-
-def test_unreadable_manifests_are_refused(path: Path) -> None:
-    for content in (b"", b"{", b"\xff\xfe", b"[" * 100_000, b"null", b"[]"):
-        (path / "manifest.json").write_bytes(content)
-        refused(path, r"manifest\.json")
-    shutil.rmtree(path)
-    refused(path, "holds no accuracy table")
-    path.write_text("a file")
-    refused(path, "holds no accuracy table")
-
-
-@pytest.fixture(scope="module")
-def whole_table(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
-    path = tmp_path_factory.mktemp("damage") / "table"
-    write_table(path, columns_of(), source="surrogate")
-    return path, {file.name: file.read_bytes() for file in path.iterdir()}
-
-
-@settings(deadline=None, max_examples=300)
-@given(data=st.data())
-def test_damage_gives_one_clear_line_or_does_no_harm(whole_table, data) -> None:
-    """Random bytes in the manifest or in a column's header never raise anything but `ValueError`."""
-    path, contents = whole_table
-    name = data.draw(st.sampled_from(["manifest.json", "cells.npy", "accuracy4.npy"]))
-    damaged = bytearray(contents[name])
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, 127 if name.endswith(".npy") else len(damaged) - 1))
-        damaged[at] = data.draw(st.integers(0, 255))
-    for file, content in contents.items():
-        (path / file).write_bytes(damaged if file == name else content)
-    try:
-        loaded = Table.load(path, verify=True)
-    except ValueError as error:
-        outcome = str(error)
-    else:
-        assert all(np.array_equal(loaded.columns[column], values) for column, values in columns_of().items())
-        outcome = loaded.source
-    assert "\n" not in outcome
 
 
 # ---- where tables live ----
@@ -369,12 +213,16 @@ def test_the_official_table_is_opened_or_the_commands_that_make_it_are_named(tmp
     assert open_table("official").fingerprint == written.fingerprint
 
 
-def test_a_table_is_opened_by_its_path(path: Path) -> None:
-    assert open_table(path).fingerprint == open_table(str(path)).fingerprint == Table.load(path).fingerprint
+def test_a_table_is_opened_by_its_path(table_path: Path) -> None:
+    assert (
+        open_table(table_path).fingerprint
+        == open_table(str(table_path)).fingerprint
+        == Table.load(table_path).fingerprint
+    )
     with pytest.raises(ValueError, match="did you mean 'official'"):
         open_table("offical")
     with pytest.raises(ValueError, match=r"no table .*: give 'surrogate', 'official' or a table's directory$"):
-        open_table(path / "missing")
+        open_table(table_path / "missing")
     with pytest.raises(ValueError, match="no table 'xxx"):
         open_table("x" * 5000)
 
