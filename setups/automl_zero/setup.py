@@ -152,10 +152,7 @@ class AutoMLZero(Setup[Program]):
         classification = task == "binary"
         self._block = TaskBlock(self.search_tasks, classification=classification)
         self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
-        self._hurdle_block = None
-        if hurdle_tasks:
-            self._hurdle_block = TaskBlock(self.search_tasks[:hurdle_tasks], classification=classification)
-            self._rest_block = TaskBlock(self.search_tasks[hurdle_tasks:], classification=classification)
+        self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._hash_examples = hash_examples
         self.hash_cost = float(2 * hash_examples * tasks)
         self._cost_limit = train_budget * program_cost(parse_program(NEURAL_NETWORK, Memory(5, 9, 2)), train_examples)
@@ -196,18 +193,19 @@ class AutoMLZero(Setup[Program]):
         if self._cost_limit > 0 and program_cost(candidate, self._block.train) > self._cost_limit:
             return Evaluation(0.0, 1.0)  # the original counts nothing; a cost of zero would let a search go on for ever
         word = 0 if self._fixed_noise else rng.word()
-        if self._hurdle_block is None:
+        if self._hurdle_blocks is None:
             return Evaluation(*combined(self._block.fitnesses(candidate, word, self._epochs), self._median))
-        return self._evaluate_with_hurdle(candidate, word)
+        return self._evaluate_with_hurdle(candidate, word, *self._hurdle_blocks)
 
-    def _evaluate_with_hurdle(self, candidate: Program, word: int) -> Evaluation:
-        assert self._hurdle_block is not None
-        first = self._hurdle_block.fitnesses(candidate, word, self._epochs)
+    def _evaluate_with_hurdle(
+        self, candidate: Program, word: int, hurdle_block: TaskBlock, rest_block: TaskBlock
+    ) -> Evaluation:
+        first = hurdle_block.fitnesses(candidate, word, self._epochs)
         fitness, cost = combined(first, self._median)
         if fitness < self._hurdle_fitness:
             return Evaluation(fitness, cost)
         # Another word for the rest, so that its tasks do not repeat the random numbers of the first.
-        rest = self._rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
+        rest = rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
         rest[-1, 1] += cost
         return Evaluation(*combined(np.concatenate([first[:-1], rest]), self._median))
 
@@ -300,6 +298,14 @@ def _make_tasks(
         classification_tasks(pixels, labels, search_pairs(labels), search[0], **search[1], held_out=False),
         classification_tasks(pixels, labels, held_out_pairs(labels), held_out[0], **held_out[1], held_out=True),
     )
+
+
+def _hurdle_blocks(tasks: list[Task], hurdle_tasks: int, classification: bool) -> tuple[TaskBlock, TaskBlock] | None:
+    """The tasks of the hurdle and the rest, where there is a hurdle."""
+    if hurdle_tasks == 0:
+        return None
+    hurdle, rest = tasks[:hurdle_tasks], tasks[hurdle_tasks:]
+    return TaskBlock(hurdle, classification=classification), TaskBlock(rest, classification=classification)
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> str:

@@ -93,6 +93,7 @@ class ExperimentConfig(_Section):
     trials: Whole = Field(default=10, ge=1)
     workers: Whole = Field(default=1, ge=1)
     reevaluate: Literal["improvements", "end", "auto"] = "auto"
+    journal: Literal["yes", "no", "auto"] = "auto"
     search: dict[str, Any] = Field(default_factory=lambda: {"method": "regularized_evolution"})
     hash: HashConfig = HashConfig()
     cache: CacheConfig = CacheConfig()

@@ -14,7 +14,7 @@ from typing import Any
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.config import check_budget
+from ufh_cli.experiment.config import ExperimentConfig, check_budget
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.journal import JOURNAL, Journal, experiment_identity
 from ufh_cli.experiment.parallel import Running
@@ -232,15 +232,20 @@ class Follow:
 
 
 def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Surroundings:
-    """With a journal where evaluations are costly; it is checked, and a torn last line cut off, before any trial."""
+    """With a journal where one is kept; it is checked, and a torn last line cut off, before any trial."""
     warm = experiment.provenance.get("warm", {})
-    if not any(make_setup(cell.config).costly for cell in experiment.cells):
+    if not any(keeps_journal(cell.config) for cell in experiment.cells):
         return Surroundings(warm=warm)
     what = decisive(experiment.tables, experiment.provenance)
     identity = experiment_identity(what, experiment.provenance["data"], warm)
     Journal(path / JOURNAL, identity).prepare()
     simulated = any(make_setup(cell.config).simulated_cost for cell in experiment.cells)
     return Surroundings(path / JOURNAL, identity, None if simulated else cluster, warm)
+
+
+def keeps_journal(config: ExperimentConfig) -> bool:
+    """Whether finished evaluations are written down; where they are quick it is quicker to repeat them."""
+    return make_setup(config).costly if config.journal == "auto" else config.journal == "yes"
 
 
 def _default_jobs(experiment: Experiment, surroundings: Surroundings) -> int:
