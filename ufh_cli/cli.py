@@ -352,7 +352,7 @@ def _run(
 
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
-    if name is not None and (name in (".", "..") or ":" in name):
+    if name is not None and (name in (".", "..") or ":" in name or len(name.encode()) > 200):
         raise InputError(f"--name {name!r} cannot be the name of a folder of results")
     name = name or choose_name(experiment, results)
     path = results / name

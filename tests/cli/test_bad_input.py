@@ -248,7 +248,7 @@ def test_a_folder_that_cannot_be_written(ufh):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a" * 300, "cannot be written: File name too long"),
+        ("a" * 300, "cannot be the name of a folder of results"),
         ("a:b", "--name 'a:b' cannot be the name of a folder of results"),
         ("..", "--name '..' cannot be the name of a folder of results"),
         (".", "--name '.' cannot be the name of a folder of results"),

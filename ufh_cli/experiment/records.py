@@ -109,7 +109,9 @@ def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance
 
 def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the results: not how many trials there are, nor how many real workers a trial has."""
-    circumstances = {"trials", "provenance", "journal"} | ({"workers"} if provenance.get("workers") == "real" else set())
+    circumstances = {"trials", "provenance", "journal"}
+    if provenance.get("workers") == "real":
+        circumstances.add("workers")
     return {key: value for key, value in experiment.items() if key not in circumstances}
 
 
