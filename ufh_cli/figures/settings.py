@@ -38,6 +38,9 @@ def plot_settings(settings: Sequence[Setting], recommended: Setting | None, out:
             place = list(settings).index(recommended)
             for axes, rate in ((left, recommended.collision_rate), (right, recommended.hit_rate)):
                 axes.plot(rate, place, "o", markersize=13, markerfacecolor="none", markeredgecolor="#d1495b")
+        # Rates from none at all to all: a logarithmic axis with a place for zero.
+        left.set_xscale("symlog", linthresh=1e-4)
+        left.set_xlim(left=0)
         left.set_yticks(range(len(settings)), [setting.label for setting in settings])
         left.invert_yaxis()
         left.set_xlabel("collisions / hits compared")
