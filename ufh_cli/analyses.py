@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-RESULTS = Path("results")
-ResultsRoot = Annotated[Path, typer.Option("--results", help="Where results are kept.", envvar="UFH_RESULTS")]
-Names = Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")]
-TableFile = Annotated[Path | None, typer.Option("--table", help="Also write the numbers to this CSV file.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any key, such as hash.mantissa_bits=8.")
-]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="A TOML file, or the name of one of ours.")]
+from ufh_cli.options import RESULTS, ConfigFile, Names, ResultsRoot, Settings, TableFile
 
 
 def register(app: typer.Typer) -> None:
@@ -76,11 +68,13 @@ def collisions(
 ) -> None:
     """Count the models (candidates of different structure) that share a key, at several precisions of the hash."""
     from ufh_cli.experiment.collisions import models_per_key, parse_bits, structures
+    from ufh_cli.experiment.request import read_request
     from ufh_cli.experiment.summary import collision_rows, print_rows
+    from ufh_cli.experiment.sweep import make_cells
     from ufh_cli.experiment.trials import make_setup
 
     wanted = parse_bits(bits)
-    made = make_setup(_cells(setup, config, {"budget.candidates": 1}, settings, []).cells[0].config)
+    made = make_setup(make_cells(*read_request(setup, config, {}, settings, []))[0].config)
     found, complete = structures(made, models)
     rows = models_per_key(made, found, wanted)
     print_rows(collision_rows(rows, complete), table, [made.notice()])
@@ -109,7 +103,8 @@ def calibrate(
 ) -> None:
     """Recommend the hash's settings, by short experiments that evaluate on hits too (Section 6.5)."""
     from ufh_cli.experiment.calibrate import advice, available_bits, default_sweep, measured, recommend
-    from ufh_cli.experiment.run import run_experiment
+    from ufh_cli.experiment.request import read_request
+    from ufh_cli.experiment.run import make_experiment, run_experiment
     from ufh_cli.experiment.series import split
     from ufh_cli.experiment.summary import print_rows, setting_rows
     from ufh_cli.experiment.trials import make_setup
@@ -117,11 +112,11 @@ def calibrate(
 
     short = {"technique": "fec", "trials": trials, "cache.counterfactual": True, "reevaluate": "end"}
     short |= {"budget.cost": "none", "budget.candidates": candidates}
-    one = _cells(setup, config, short, settings, []).cells[0].config
+    one = make_experiment(*read_request(setup, config, short, settings, [])).cells[0].config
     made = make_setup(one)
     tried = over or [f"{key}={','.join(values)}" for key, values in default_sweep(made, one.options).items()]
     path = results / (name or f"calibrate-{setup}")
-    finished = run_experiment(_cells(setup, config, short, settings, tried), path, jobs or os.cpu_count() or 1)
+    finished = run_experiment(make_experiment(*read_request(setup, config, short, settings, tried)), path, jobs)
     found = measured(split(finished))
     recommended = recommend(found, available_bits(made) // 2)
     print_rows(setting_rows(found), table, [finished.notice])
@@ -142,9 +137,3 @@ def report(
     target = out or claims.parent / "README.md"
     write_report(claims, results, target)
     typer.echo(f"wrote {target}")
-
-
-def _cells(setup: str, config: str | None, given: dict[str, Any], settings: list[str] | None, over: list[str]) -> Any:
-    from ufh_cli.cli import _experiment
-
-    return _experiment(setup, config, given, settings, over)

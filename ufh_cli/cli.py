@@ -11,7 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ufh_cli import analyses
+from ufh_cli import __version__, analyses
+from ufh_cli.options import (
+    KIND_NAMES,
+    RESULTS,
+    Budget,
+    Cluster,
+    ConfigFile,
+    Jobs,
+    Name,
+    ResultsRoot,
+    Resume,
+    Search,
+    Seed,
+    Settings,
+    SetupName,
+    Technique,
+    Trials,
+    WarmCache,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from ufh_cli.experiment.run import Experiment
@@ -22,47 +41,28 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Searches for machine-learning programs that do not evaluate the same behaviour twice. "
-    "Start with: ufh run nasbench --technique fec",
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, convert and verify a setup's data.")
 app.add_typer(data_app, name="data")
 analyses.register(app)
 
-SetupName = Annotated[str, typer.Argument(help="The setup, as listed by: ufh setups", show_default=False)]
-ConfigFile = Annotated[
-    str | None,
-    typer.Option(
-        "--config", help="A TOML file, or the name of one that comes with ufh. [default: SETUP-lite, else SETUP]"
-    ),
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set any key, such as hash.mantissa_bits=8.")
-]
-Technique = Annotated[
-    str | None,
-    typer.Option(help="none, fec, forgetful-fec, fea, fcm, tabulist, or several joined by +, such as fec+fcm."),
-]
-Search = Annotated[
-    str | None, typer.Option(help="The search method: regularized_evolution, tournament, random_search, …")
-]
-Trials = Annotated[int | None, typer.Option(help="How many independent trials (of each cell).")]
-Budget = Annotated[float | None, typer.Option(help="Cost after which a trial ends, in the setup's unit.")]
-Seed = Annotated[int | None, typer.Option(help="Trial i of seed S is the same wherever and whenever it runs.")]
-Workers = Annotated[int | None, typer.Option(help="Workers in one trial; 1 is the serial search.")]
-Jobs = Annotated[int | None, typer.Option(help="Trials run side by side. [default: the number of processors]")]
-Name = Annotated[str | None, typer.Option(help="The folder in results. [default: setup, technique and date]")]
-Cluster = Annotated[
-    str | None,
-    typer.Option(metavar="ADDRESS", help="Evaluate on the Dask cluster whose scheduler is there: tcp://HOST:8786."),
-]
-WarmCache = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Begin with the cache of an earlier result of the same setup, data and hash."),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="Insist that there is an interrupted experiment to go on with.")]
-ResultsRoot = Annotated[Path, typer.Option("--results", help="Where results are kept.", envvar="UFH_RESULTS")]
-RESULTS = Path("results")
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ufh {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ufh(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Searches for machine-learning programs that do not evaluate the same behaviour twice.
+
+    Start with: ufh run nasbench --technique fec
+    """
 
 
 @app.command()
@@ -87,9 +87,12 @@ def run(
 
     The same command again runs only what is missing.
     """
+    from ufh_cli.experiment.request import read_request
+    from ufh_cli.experiment.run import make_experiment
+
     given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
     given |= {"workers": workers, "cache.warm": _folder(warm_cache, results)}
-    _run(_experiment(setup, config, given, settings, []), name, resume, results, jobs, cluster)
+    _run(make_experiment(*read_request(setup, config, given, settings, [])), name, resume, results, jobs, cluster)
 
 
 @app.command()
@@ -118,9 +121,12 @@ def sweep(
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Run a search at every combination of some values, such as --over technique=none,fec."""
+    from ufh_cli.experiment.request import read_request
+    from ufh_cli.experiment.run import make_experiment
+
     given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
     given |= {"workers": workers, "cache.warm": _folder(warm_cache, results)}
-    experiment = _experiment(setup, config, given, settings, over or [])
+    experiment = make_experiment(*read_request(setup, config, given, settings, over or []))
     if not experiment.cells[0].swept:
         from ufh_cli.experiment.errors import InputError
 
@@ -145,7 +151,7 @@ def status(
 @app.command()
 def plot(
     names: Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
-    kind: Annotated[str, typer.Option(help="curves, test-curves, auc, hits, panels, scatter, response, …")] = "curves",
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(KIND_NAMES)}.")] = "curves",
     out: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG. [default: KIND.png in the first result]")] = None,
     table: Annotated[Path | None, typer.Option(help="Also write the cells' means to this CSV file.")] = None,
     results: ResultsRoot = RESULTS,
@@ -227,10 +233,11 @@ def hash_(
 ) -> None:
     """Print the key of one candidate, and how the setup reads it."""
     from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.request import read_request
     from ufh_cli.experiment.sweep import make_cells
     from ufh_cli.experiment.trials import make_key, make_setup
 
-    cell = make_cells(*_configuration(setup, config, {}, settings, []))[0].config
+    cell = make_cells(*read_request(setup, config, {}, settings, []))[0].config
     made = make_setup(cell)
     try:
         text = sys.stdin.read() if candidate == "-" else candidate
@@ -289,54 +296,6 @@ def _data(action: str, setup: str, source: Path | None) -> None:
     typer.echo(sentence)
 
 
-def _experiment(
-    setup: str, config: str | None, given: dict[str, Any], settings: list[str] | None, over: list[str]
-) -> Experiment:
-    """The experiment that the options of `run` and `sweep` ask for."""
-    from ufh_cli.experiment.run import make_experiment
-
-    return make_experiment(*_configuration(setup, config, given, settings, over))
-
-
-def _configuration(
-    setup: str, config: str | None, given: dict[str, Any], settings: list[str] | None, over: list[str]
-) -> tuple[dict[str, Any], dict[str, list[str]], str]:
-    """Tables, swept values and their source; what is on the command line wins over the file."""
-    from ufh_cli.experiment.config import apply_setting, parse_setting, parse_value, read_config
-    from ufh_cli.experiment.errors import InputError
-    from ufh_cli.experiment.registry import load_setup
-    from ufh_cli.experiment.sweep import parse_over
-
-    load_setup(setup)
-    tables, source = read_config(setup, config)
-    if tables.setdefault("setup", setup) != setup:
-        raise InputError(f"{source} is a configuration of {tables['setup']}, not of {setup}")
-    for key, value in given.items():
-        if value is not None:
-            apply_setting(tables, key, value)
-    for setting in settings or []:
-        key, text = parse_setting(setting)
-        apply_setting(tables, key, parse_value(text))
-    if tables["setup"] != setup:
-        raise InputError(f"setup: {tables['setup']!r} cannot be set: the command names {setup}")
-    given_over = parse_over(over)
-    return tables, parse_over(_swept(tables)) | given_over, source
-
-
-def _swept(tables: dict[str, Any]) -> list[str]:
-    """The section ``[over]`` of a configuration file, in the form of the option."""
-    over = tables.pop("over", {})
-    from ufh_cli.experiment.errors import InputError
-
-    if not isinstance(over, dict) or not all(isinstance(values, list) for values in over.values()):
-        raise InputError("over: must be a table of lists, such as technique = ['none', 'fec']")
-    return [f"{key}={','.join(map(_as_written, values))}" for key, values in over.items()]
-
-
-def _as_written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _folder(name: str | None, results: Path) -> str | None:
     """The folder of the result called `name`."""
     return name if name is None or not (results / name).is_dir() else str(results / name)
@@ -352,7 +311,7 @@ def _run(
 
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
-    if name is not None and (name in (".", "..") or ":" in name or len(name.encode()) > 200):
+    if name is not None and (name in (".", "..") or set(name) & set(":/\\") or len(name.encode()) > 200):
         raise InputError(f"--name {name!r} cannot be the name of a folder of results")
     name = name or choose_name(experiment, results)
     path = results / name

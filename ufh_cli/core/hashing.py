@@ -16,6 +16,7 @@ once depends on the same things and runs at the speed of memory.
 
 from __future__ import annotations
 
+import operator
 import struct
 import sys
 from collections.abc import Callable, Iterable
@@ -39,9 +40,9 @@ _BLOCK = 8192
 class _Plan(NamedTuple):
     """How values of one type are made canonical."""
 
-    word: type
+    word: type  # of what the kernel reads and writes
     kernel: Callable[..., None]
-    keep: int  # mask of the bits that stay
+    setting: float  # mask of the bits that stay, or units in one where values are rounded to decimals
     precision: int  # the byte of the message that tells it
 
 
@@ -68,12 +69,8 @@ class FunctionalHash:
     def __init__(self, *, mantissa_bits: int | None = None, decimals: int | None = None) -> None:
         if mantissa_bits is not None and decimals is not None:
             raise ValueError("give mantissa_bits or decimals, not both")
-        if mantissa_bits is not None and not 1 <= mantissa_bits <= 52:
-            raise ValueError(f"mantissa_bits must be between 1 and 52, got {mantissa_bits}")
-        if decimals is not None and not 0 <= decimals <= 15:
-            raise ValueError(f"decimals must be between 0 and 15, got {decimals}")
-        self.mantissa_bits = mantissa_bits
-        self.decimals = decimals
+        self.mantissa_bits = _whole("mantissa_bits", mantissa_bits, 1, 52)
+        self.decimals = _whole("decimals", decimals, 0, 15)
         self._plans: dict[np.dtype, _Plan] = {}
 
     def __call__(self, outputs: np.ndarray | Iterable[np.ndarray]) -> int:
@@ -103,15 +100,13 @@ class FunctionalHash:
         plan = self._plans.get(array.dtype) or self._make_plan(array.dtype)
         if array.ndim != 1 or not array.flags.c_contiguous or not array.dtype.isnative:
             array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(-1)
-        if self.decimals is not None:
-            array = array.astype(np.float64, copy=False)
         return array, plan
 
     def _make_plan(self, dtype: np.dtype) -> _Plan:
         if dtype.kind != "f" or dtype.itemsize not in MANTISSA_BITS:
             raise ValueError(f"{_WANTED}, got {dtype}")
         if self.decimals is not None:
-            plan = _Plan(np.uint64, _CANONICAL[8], -1, 8 | _DECIMAL)
+            plan = _Plan(np.float64, _to_units, 10.0**self.decimals, 8 | _DECIMAL)
         else:
             size = dtype.itemsize
             available = MANTISSA_BITS[size]
@@ -125,12 +120,9 @@ class FunctionalHash:
         return plan
 
     def _canonical(self, values: np.ndarray, plan: _Plan) -> bytes:
-        if self.decimals is not None:
-            units = np.empty_like(values)
-            _to_units(values, 10.0**self.decimals, units)
-            values = units
         words: np.ndarray = np.empty(values.size, plan.word)
-        plan.kernel(values.view(plan.word), plan.keep, words)
+        given = values.view(plan.word) if self.decimals is None else values.astype(np.float64, copy=False)
+        plan.kernel(given, plan.setting, words)
         return words.tobytes() if sys.byteorder == "little" else words.byteswap().tobytes()
 
 
@@ -144,16 +136,31 @@ def functional_key(
     return FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals)(outputs)
 
 
+def _whole(name: str, value: int | None, low: int, high: int) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if not low <= number <= high:
+        raise ValueError(f"{name} must be between {low} and {high}, got {number}")
+    return number
+
+
 def _header(values: np.ndarray, plan: _Plan) -> bytes:
     return _MAGIC + _LAYOUT.pack(plan.precision, values.size)
 
 
 @nb.njit(cache=True)
 def _to_units(values, scale, out):
-    """Whole numbers of 1 / scale. Non-finite values, and those too large for a float64 of them, stay as they are."""
+    """Whole numbers of 1 / scale, canonical. Infinities, and values too large for a float64 of them, stay as they are."""
     for i in range(values.size):
         unit = np.rint(values[i] * scale)
-        out[i] = unit if np.isfinite(unit) else values[i]
+        unit = unit if np.isfinite(unit) else values[i]
+        out[i] = np.nan if np.isnan(unit) else unit + 0.0  # −0.0 + 0.0 is 0.0
 
 
 def _canonical_kernel(word, sign, infinity, quiet):

@@ -58,6 +58,8 @@ class Setup(ABC, Generic[C]):
         What ``ufh data ACTION SETUP`` can do: ``"fetch"``, ``"convert"``, ``"verify"``. Each takes
         ``source: Path | None`` and ``progress: Callable[[int, int | None], None]`` (done, total), and returns a
         sentence on what it did; `ValueError` with one clear line when it could not.
+    prepared : str
+        What `prepare` builds, in words.
     """
 
     cost_unit: ClassVar[str] = "evaluations"
@@ -67,6 +69,15 @@ class Setup(ABC, Generic[C]):
     costly: bool = True
     few_structures: ClassVar[bool] = False
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
+    prepared: ClassVar[str] = "its data"
+
+    @classmethod
+    def prepare(cls, options: Mapping[str, Any], progress: Callable[[int, int | None], None]) -> None:  # noqa: B027
+        """Build what the first instance with these `options` would have to wait for; by default there is nothing.
+
+        Called before an instance is made. It calls `progress` (steps done, steps in all) only when it really builds
+        something, and raises `ValueError` with one clear line when it cannot.
+        """
 
     @abstractmethod
     def random_candidate(self, rng: Rng) -> C:

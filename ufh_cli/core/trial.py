@@ -198,11 +198,12 @@ class Trial:
                 job.arrived = True
                 continue
             self._finish(job)
-            free = free + 1 if workers.clock == before else 0
-            before = workers.clock
-            if free >= _STALLED and budget.candidates is None:
-                result.stopped_by = "stalled"
-                break
+            if not self.key_cost:  # else every candidate costs something
+                free = free + 1 if workers.clock == before else 0
+                before = workers.clock
+                if free >= _STALLED and budget.candidates is None:
+                    result.stopped_by = "stalled"
+                    break
             if target is not None and self.best_fitness >= target:
                 result.stopped_by = "target"
                 break

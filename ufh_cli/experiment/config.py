@@ -13,13 +13,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
-from ufh_cli.core.techniques import CACHES, parse_technique
+from ufh_cli.core.techniques import CACHES, FILTERS, parse_technique
 from ufh_cli.experiment.errors import InputError, nearest
 from ufh_cli.experiment.registry import load_setup
 
 
 def _none_word(value: Any) -> Any:
     return None if value == "none" else value
+
+
+def _word(value: Any) -> Any:
+    return str(value) if type(value) is int else value
 
 
 def _whole(value: Any) -> Any:
@@ -128,6 +132,9 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     method = config.search.get("method", "regularized_evolution")
     if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
+    filters = [part for part in parse_technique(config.technique) if part in FILTERS]
+    if filters and not SEARCH_METHODS[method].has_parents:
+        raise InputError(f"{source}: {filters[0]} mutates children, but {method} has no parents; choose another search")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
     options = _resolved(load_setup(config.setup), config.options, "options", source)
@@ -237,6 +244,8 @@ def options_model(cls: type) -> type[BaseModel]:
             hint = hints.get(name, Any)
             if hint is int:
                 hint = Whole
+            elif typing.get_origin(hint) is Literal and all(isinstance(word, str) for word in typing.get_args(hint)):
+                hint = Annotated[hint, BeforeValidator(_word)]  # 0 for "0": the command line has no quotes
             elif type(None) in typing.get_args(hint):
                 hint = Annotated[hint, BeforeValidator(_none_word)]
             fields[name] = (hint, default)

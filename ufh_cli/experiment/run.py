@@ -243,6 +243,11 @@ def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Su
     return Surroundings(path / JOURNAL, identity, None if simulated else cluster, warm)
 
 
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def keeps_journal(config: ExperimentConfig) -> bool:
     """Whether finished evaluations are written down; where they are quick it is quicker to repeat them."""
     return make_setup(config).costly if config.journal == "auto" else config.journal == "yes"
@@ -251,4 +256,4 @@ def keeps_journal(config: ExperimentConfig) -> bool:
 def _default_jobs(experiment: Experiment, surroundings: Surroundings) -> int:
     """A process for each processor: of trials, unless a trial has processes of its own."""
     parallel = any(is_parallel(cell.config, make_setup(cell.config)) for cell in experiment.cells)
-    return 1 if parallel or surroundings.cluster is not None else os.cpu_count() or 1
+    return 1 if parallel or surroundings.cluster is not None else processors()

@@ -38,9 +38,12 @@ class SearchMethod(ABC):
     ----------
     brings_candidates : bool
         True when `ask` returns the next individual itself and not its parent.
+    has_parents : bool
+        True when candidates are children of others, which is what FCM and tabulist act on.
     """
 
     brings_candidates: ClassVar[bool] = False
+    has_parents: ClassVar[bool] = True
 
     def start(self, setup: Setup) -> None:  # noqa: B027
         """A trial begins in this space; `ValueError` with one clear line when the method cannot search it."""

@@ -59,6 +59,7 @@ class ProximalPolicyOptimization(SearchMethod):
     """
 
     brings_candidates: ClassVar[bool] = True
+    has_parents: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ class RegularizedEvolution(SearchMethod):
     tournament_size : int
         T, how many of them compete to be the parent; drawn without replacement.
     fresh_probability : float
-        The probability of a fresh random candidate instead of a child (1 − the mutation rate of setups such as AutoRL).
+        The probability of a fresh random candidate instead of a child (1 − the mutation rate of some searches).
     """
 
     def __init__(

@@ -1,0 +1,75 @@
+"""What the README, the help and the configurations tell is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import ufh_cli
+from ufh_cli.experiment.config import ExperimentConfig, config_directory
+from ufh_cli.figures.kinds import KINDS
+from ufh_cli.options import KIND_NAMES
+
+README = Path(ufh_cli.__file__).parents[1] / "README.md"
+
+
+def readme_commands() -> list[str]:
+    """The commands of the section "Commands by example", without their remarks."""
+    section = README.read_text(encoding="utf-8").partition("## Commands by example")[2].partition("\n## ")[0]
+    return [line[2:].partition(" #")[0].strip() for line in section.splitlines() if line.startswith("$ ufh ")]
+
+
+def test_the_commands_of_the_readme_work(ufh):
+    commands = readme_commands()
+    assert len(commands) > 10
+    for command in commands:
+        arguments = shlex.split(command)[1:]
+        if arguments[0] in ("run", "sweep"):
+            arguments = [a for a in arguments if a not in ("--trials",) and not re.fullmatch(r"\d+", a)]
+            arguments += ["--trials", "2", "--budget", "3e5"]
+            if "--workers" in arguments:
+                arguments[arguments.index("--workers")] = "--workers=100"
+        assert ufh(*arguments).out
+
+
+def test_the_help_lists_every_kind_of_figure():
+    assert set(KIND_NAMES) == set(KINDS)
+
+
+def test_the_version_is_told(ufh):
+    assert ufh("--version").out == f"ufh {ufh_cli.__version__}\n"
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    found = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += keys(field.annotation, f"{name}.")
+        elif name not in ("search", "options"):
+            found.append(prefix + name)
+    return found
+
+
+@pytest.mark.parametrize("key", keys(ExperimentConfig))
+def test_the_configuration_of_nasbench_names_every_key(key):
+    text = (config_directory() / "nasbench.toml").read_text(encoding="utf-8")
+    section, _, name = key.rpartition(".")
+    part = text.partition(f"[{section}]")[2] if section else text
+    part = part.partition("\n[")[0]
+    assert re.search(rf"^(# )?{name} = .*#|^(# )?{name} = ", part, re.MULTILINE), f"{key} is not in nasbench.toml"
+
+
+@pytest.mark.parametrize("path", sorted(config_directory().glob("**/*.toml")), ids=lambda path: path.stem)
+def test_every_configuration_is_right(ufh, path):
+    setup = tomllib.loads(path.read_text(encoding="utf-8"))["setup"]
+    if path.stem in ("automl_zero-paper", "automl_zero-baseline"):
+        pytest.skip("needs CIFAR-10")
+    command = "sweep" if "over" in tomllib.loads(path.read_text(encoding="utf-8")) else "run"
+    line = ufh(command, setup, "--config", path.stem, "--set", "no.such=1", code=2).refusal()
+    assert "no.such" in line or "unknown key no" in line
+    assert line.startswith("ufh: command line: ")
