@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -209,41 +209,74 @@ _ELEMENTARY = {
 
 
 def evaluate_with_numpy(
-    machine: NumpyMachine, task: Task, *, classification: bool, train: int, valid: int
+    machine: NumpyMachine,
+    task: Task,
+    *,
+    classification: bool,
+    train: int,
+    valid: int,
+    orders: Sequence[np.ndarray] | None = None,
 ) -> tuple[float, list[float], list[float]]:
-    """(fitness, training errors, validation errors) of one run; errors end before the example that stops it."""
-    scalars, vectors = machine.cells["s"], machine.cells["v"]
+    """(fitness, training errors, validation errors) of one run; errors end before the example that stops it.
+
+    `orders` are the indices of the training examples in the order of each epoch, by default one epoch of the
+    first `train`. The fitness is the best epoch's of those that were completed, else 0.
+    """
     train_errors: list[float] = []
     valid_errors: list[float] = []
-    loss = 0.0
+    best = 0.0
     with np.errstate(all="ignore"):
         machine.run(0)
-        for x, y in zip(task.train_features[:train], task.train_labels[:train], strict=True):
-            vectors[0], scalars[0] = x, np.float64(0.0)
-            machine.run(1)
-            if classification:
-                scalars[1] = 1.0 / (1.0 + np.exp(-scalars[1]))
+        for order in orders or [np.arange(train)]:
+            if not _train_with_numpy(machine, task, order, classification, train_errors):
+                break
+            loss = _validate_with_numpy(machine, task, valid, classification, valid_errors)
+            if loss is None:
+                break
+            mean = loss / valid
+            best = max(best, 1.0 - mean if classification else 1.0 - 2.0 / np.pi * np.arctan(np.sqrt(mean)))
+    return best, train_errors, valid_errors
+
+
+def _train_with_numpy(
+    machine: NumpyMachine, task: Task, order: np.ndarray, classification: bool, errors: list[float]
+) -> bool:
+    """Train on the examples of one epoch and add their errors to `errors`; False when that stopped."""
+    scalars, vectors = machine.cells["s"], machine.cells["v"]
+    for x, y in zip(task.train_features[order], task.train_labels[order], strict=True):
+        vectors[0], scalars[0] = x, np.float64(0.0)
+        machine.run(1)
+        if classification:
+            scalars[1] = 1.0 / (1.0 + np.exp(-scalars[1]))
+        error = abs(y - scalars[1])
+        if not error <= 100.0:
+            return False
+        errors.append(float(error))
+        scalars[0] = y
+        machine.run(2)
+    return True
+
+
+def _validate_with_numpy(
+    machine: NumpyMachine, task: Task, valid: int, classification: bool, errors: list[float]
+) -> float | None:
+    """The loss over the first `valid` examples, whose errors are added to `errors`; None when that stopped."""
+    scalars, vectors = machine.cells["s"], machine.cells["v"]
+    loss = 0.0
+    for x, y in zip(task.valid_features[:valid], task.valid_labels[:valid], strict=True):
+        vectors[0], scalars[0] = x, np.float64(0.0)
+        machine.run(1)
+        if classification:
+            p = 1.0 / (1.0 + np.exp(-scalars[1]))
+            error, wrong = abs(y - p), float((y > 0.5) != (p > 0.5))
+            loss += wrong
+        else:
             error = abs(y - scalars[1])
+            loss += error * error
             if not error <= 100.0:
-                return 0.0, train_errors, valid_errors
-            train_errors.append(float(error))
-            scalars[0] = y
-            machine.run(2)
-        for x, y in zip(task.valid_features[:valid], task.valid_labels[:valid], strict=True):
-            vectors[0], scalars[0] = x, np.float64(0.0)
-            machine.run(1)
-            if classification:
-                p = 1.0 / (1.0 + np.exp(-scalars[1]))
-                error, wrong = abs(y - p), float((y > 0.5) != (p > 0.5))
-                loss += wrong
-            else:
-                error = abs(y - scalars[1])
-                loss += error * error
-                if not error <= 100.0:
-                    return 0.0, train_errors, valid_errors
-            valid_errors.append(float(error))
-    mean = loss / valid
-    return (1.0 - mean if classification else 1.0 - 2.0 / np.pi * np.arctan(np.sqrt(mean))), train_errors, valid_errors
+                return None
+        errors.append(float(error))
+    return loss
 
 
 def _seconds(call: Callable[[], object], repeats: int) -> float:
@@ -309,7 +342,7 @@ def search_rows(candidates: int, repeats: int) -> Iterator[str]:
     key = functional_keys(setup, FunctionalHash(mantissa_bits=config.hash.mantissa_bits))
     yield f"{'demo search':<16}{'ours':>9}{'C++':>9}{'ratio':>8}{'hits':>8}   (candidates a second)"
     for technique, reference in CPP_CANDIDATES_PER_SECOND.items():
-        rate = 0.0
+        rate, hits = 0.0, 0.0
         for trial in range(repeats):
             streams = Streams.of(0, trial)
             started = time.process_time()
@@ -322,8 +355,8 @@ def search_rows(candidates: int, repeats: int) -> Iterator[str]:
                 streams=streams,
                 budget=Budget(candidates=candidates),
             )
-            rate = max(rate, candidates / (time.process_time() - started))
-        yield f"{technique:<16}{rate:>9.0f}{reference:>9}{rate / reference:>7.1f}x{result.hit_fraction:>8.2f}"
+            rate, hits = max((rate, hits), (candidates / (time.process_time() - started), result.hit_fraction))
+        yield f"{technique:<16}{rate:>9.0f}{reference:>9}{rate / reference:>7.1f}x{hits:>8.2f}"
 
 
 def main() -> None:

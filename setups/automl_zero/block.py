@@ -12,16 +12,33 @@ from setups.automl_zero.kernel import make_kernel
 from setups.automl_zero.program import Program
 from setups.automl_zero.tasks import Task
 
-_TABLE_SIZE = 8192
+_SMALL_TABLE = 8192  # for F up to 16: at least 32 matrices
 _TABLE_SEED = 235732282
 _NO_TABLE = np.empty((2, 0))
 
 
+def table_size(features: int) -> int:
+    """How many numbers `hash_table` has of either kind.
+
+    Where F is large, more than four matrices, and prime to F: programs that draw more begin again at the
+    first number, and then matrices and vectors should not equal the first ones.
+    """
+    if features <= 16:
+        return _SMALL_TABLE
+    square = features * features
+    return square * max(4, -(-_SMALL_TABLE // square)) + 1
+
+
 @cache
-def hash_table() -> np.ndarray:
-    """The uniform and the Gaussian numbers that programs draw while they are hashed; float64 (2, 8192)."""
+def hash_table(features: int) -> np.ndarray:
+    """The uniform and the Gaussian numbers that programs draw while they are hashed; float64 (2, `table_size`).
+
+    The first 8192 are the same for every F.
+    """
     rng = np.random.Generator(np.random.PCG64(_TABLE_SEED))
-    return np.stack([rng.random(_TABLE_SIZE), rng.standard_normal(_TABLE_SIZE)])
+    more = table_size(features) - _SMALL_TABLE
+    uniform, gaussian = rng.random(_SMALL_TABLE), rng.standard_normal(_SMALL_TABLE)
+    return np.stack([np.append(uniform, rng.random(more)), np.append(gaussian, rng.standard_normal(more))])
 
 
 def lanes_for(features: int, tasks: int) -> int:
@@ -43,7 +60,13 @@ class TaskBlock:
     classification : bool
         Errors and fitness of classification (accuracy) rather than of regression (RMS).
     lanes : int, optional
-        How many tasks to run at once; does not change any result of programs without random numbers.
+        How many tasks to run at once, 4, 8, 16 or 32; does not change any result of programs without random
+        numbers.
+
+    Raises
+    ------
+    ValueError
+        When the tasks differ in shape or `lanes` is another number.
     """
 
     def __init__(self, tasks: Sequence[Task], *, classification: bool, lanes: int | None = None) -> None:
@@ -54,7 +77,9 @@ class TaskBlock:
             if task.train_features.shape != (train, features) or task.valid_features.shape != (valid, features):
                 raise ValueError("the tasks of a block must have the same numbers of features and examples")
         self.train, self.valid, self.features, self.tasks = train, valid, features, len(tasks)
-        lanes = lanes or lanes_for(features, len(tasks))
+        lanes = lanes_for(features, len(tasks)) if lanes is None else lanes
+        if lanes not in (4, 8, 16, 32):
+            raise ValueError(f"lanes must be 4, 8, 16 or 32, got {lanes}")
         self._kernel = make_kernel(lanes)
         self._layout = np.array([features, len(tasks), train, valid, classification], dtype=np.int64)
         self._data = _interleaved(tasks, lanes)
@@ -67,8 +92,8 @@ class TaskBlock:
         -------
         float64 array (tasks + 1, 2)
             Column 0: fitness in [0, 1], of regression 1 - 2/pi atan(RMS error), of classification the
-            accuracy; 0 when the run stopped at a NaN or an error above 100. Last row, column 1: the number of
-            examples processed.
+            accuracy; the best of the epochs that were completed before the run stopped at a NaN or an error
+            above 100, 0 if none was. Last row, column 1: the number of examples processed.
         """
         return self._kernel(
             program, self._layout, self._data, _NO_TABLE, np.uint64(word), self.train, self.valid, epochs, False, False
@@ -84,7 +109,8 @@ class TaskBlock:
             errors are distances from the label to the probability; with `flags` validation errors are 1 for
             wrong and 0 for right.
         """
-        return self._kernel(program, self._layout, self._data, hash_table(), self._zero, train, valid, 1, True, flags)
+        table = hash_table(self.features)
+        return self._kernel(program, self._layout, self._data, table, self._zero, train, valid, 1, True, flags)
 
 
 def _interleaved(tasks: Sequence[Task], lanes: int) -> np.ndarray:

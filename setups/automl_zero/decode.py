@@ -11,6 +11,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from setups.automl_zero.compiled import cached_jit
 from setups.automl_zero.microcode import MICROCODE
 from setups.automl_zero.operations import MATRIX_CONSTANT, NOOP, SCALAR_CONSTANT, SIGNATURES, VECTOR_CONSTANT
 
@@ -93,7 +94,7 @@ def _place(instructions, needed, n, width):
     return offsets, size
 
 
-@nb.njit(cache=True)
+@cached_jit
 def live_instructions(program):
     """Read a packed program.
 
@@ -116,7 +117,7 @@ def live_instructions(program):
     return instructions, ends, needed
 
 
-@nb.njit(cache=True)
+@cached_jit
 def decode(program, n, width):
     """Machine instructions of the live part of a program.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -86,15 +87,17 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_npz(file: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
+        if not zipfile.is_zipfile(file):  # numpy would read it as something else, for instance as .npy
+            raise ValueError("it is no .npz archive, as numpy.savez writes them")
         with np.load(file, allow_pickle=False) as arrays:
             for image_key, label_key in _IMAGE_KEYS:
                 if image_key in arrays and label_key in arrays:
-                    images, labels = arrays[image_key], arrays[label_key].ravel()
+                    images, labels = np.asarray(arrays[image_key]), np.asarray(arrays[label_key]).ravel()
                     break
             else:
                 raise ValueError(f"has no arrays x_train and y_train, only {', '.join(arrays)}")
         _check(images, labels)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # Runtime: encrypted
         raise ValueError(f"cannot use the images in {file}: {error}") from None
     return images.reshape(len(images), -1), labels
 

@@ -14,6 +14,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from setups.automl_zero.compiled import cached_jit
 from setups.automl_zero.decode import decode
 from setups.automl_zero.execute import execute
 from setups.automl_zero.lanes import (
@@ -268,4 +269,4 @@ def make_kernel(width: int) -> Callable[..., Any]:
     # numba names compiled symbols by the qualified name, not by what a closure holds: without names of their
     # own, kernels of two widths that come from the cache on disk would be taken for one another.
     kernel.__qualname__ = kernel.__name__ = f"kernel_{width}"
-    return nb.njit(nogil=True, cache=True, error_model="numpy")(kernel)
+    return cached_jit(kernel, nogil=True, error_model="numpy")

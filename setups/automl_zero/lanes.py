@@ -39,8 +39,12 @@ class _LanesModel(models.PrimitiveModel):
         super().__init__(data_model_manager, lanes_type, ir.VectorType(_DOUBLE, lanes_type.width))
 
 
-def _splat_constant(value: float, width: int) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_DOUBLE, width), [value] * width)
+def _broadcast(builder, value, width):
+    """The vector with `value` in each of `width` lanes."""
+    undefined = ir.Constant(ir.VectorType(_DOUBLE, width), ir.Undefined)
+    one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    indices = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+    return builder.shuffle_vector(one, undefined, indices)
 
 
 def _address(context, builder, array_type, array, index):
@@ -62,10 +66,7 @@ def splat(typing_context, value, width):
     lanes = LanesType(width.literal_value)
 
     def generate(context, builder, signature, arguments):
-        vector = ir.VectorType(_DOUBLE, lanes.width)
-        one = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0))
-        indices = ir.Constant(ir.VectorType(ir.IntType(32), lanes.width), [0] * lanes.width)
-        return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), indices)
+        return _broadcast(builder, arguments[0], lanes.width)
 
     return lanes(types.float64, width), generate
 
@@ -77,10 +78,7 @@ def splat_like(typing_context, value, like):
         return None
 
     def generate(context, builder, signature, arguments):
-        vector = ir.VectorType(_DOUBLE, like.width)
-        one = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0))
-        indices = ir.Constant(ir.VectorType(ir.IntType(32), like.width), [0] * like.width)
-        return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), indices)
+        return _broadcast(builder, arguments[0], like.width)
 
     return like(types.float64, like), generate
 

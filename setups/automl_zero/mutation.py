@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
+from setups.automl_zero.compiled import cached_jit
+from setups.automl_zero.execute import UNIT
 from setups.automl_zero.operations import (
     FIRST_GAUSSIAN,
     FIRST_UNIFORM,
@@ -22,51 +23,48 @@ from setups.automl_zero.operations import (
 )
 from ufh_cli.core.rng import splitmix64, word_below
 
-_jit = nb.njit(cache=True)
-
 # Layout of the int64 array `space`: [0:3] addresses of kinds s, v, m; [3:6] smallest and [6:9] largest sizes;
 # [9:12] numbers of operations of the three functions; from 12 on the operations.
 _SIZES_MIN, _SIZES_MAX, _COUNTS, _OPERATIONS = 3, 6, 9, 12
 ALTER, RANDOMIZE_INSTRUCTION, RANDOMIZE_FUNCTION, INSERT, REMOVE, TRADE, RANDOMIZE_PROGRAM, IDENTITY = range(8)
 
-_UNIT = 2.0**-53
 _FLIP_PROBABILITY = 0.1  # of the sign of a constant
 
 
-@_jit
+@cached_jit
 def _below(stream, n):
     """Uniform in {0, …, n − 1}; advances ``stream[0]``."""
     stream[0], word = splitmix64(stream[0])
     return np.int64(word_below(word, np.uint64(n)))
 
 
-@_jit
+@cached_jit
 def _uniform(stream, low, high):
     stream[0], word = splitmix64(stream[0])
-    return low + (high - low) * (np.float64(word >> np.uint64(11)) * _UNIT)
+    return low + (high - low) * (np.float64(word >> np.uint64(11)) * UNIT)
 
 
-@_jit
+@cached_jit
 def _fraction(stream):
     """A float32 in [0, 1)."""
     stream[0], word = splitmix64(stream[0])
     return np.float32(np.float64(word >> np.uint64(40)) * 2.0**-24)
 
 
-@_jit
+@cached_jit
 def _gaussian(stream):
-    radius = math.sqrt(-2.0 * math.log(_uniform(stream, _UNIT, 1.0)))
+    radius = math.sqrt(-2.0 * math.log(_uniform(stream, UNIT, 1.0)))
     return radius * math.cos(2.0 * math.pi * _uniform(stream, 0.0, 1.0))
 
 
-@_jit
+@cached_jit
 def _random_output(stream, kind, space):
     """An address that programs may write: s0 and v0 are not."""
     first = 0 if kind == 3 else 1
     return first + _below(stream, space[kind - 1] - first)
 
 
-@_jit
+@cached_jit
 def _randomize(instruction, stream, function, space):
     """Overwrite the 16 bytes of `instruction` by a random one that `function` may have."""
     first = _OPERATIONS
@@ -97,7 +95,7 @@ def _randomize(instruction, stream, function, space):
         numbers[2] = _uniform(stream, -1.0, 1.0)
 
 
-@_jit
+@cached_jit
 def _changed(stream, value, may_flip, paper_constants):
     """A constant after a mutation.
 
@@ -113,7 +111,7 @@ def _changed(stream, value, may_flip, paper_constants):
     return value * math.exp(_gaussian(stream))
 
 
-@_jit
+@cached_jit
 def _alter_constants(instruction, stream, op, paper_constants):
     numbers = instruction.view(np.float32)
     if op == SCALAR_CONSTANT:
@@ -136,7 +134,7 @@ def _alter_constants(instruction, stream, op, paper_constants):
             numbers[1], numbers[2] = numbers[2], numbers[1]
 
 
-@_jit
+@cached_jit
 def _alter(instruction, stream, space, paper_constants):
     """Redraw one address or change one constant, each part of the instruction equally likely."""
     op = np.int64(instruction[0])
@@ -153,7 +151,7 @@ def _alter(instruction, stream, space, paper_constants):
         _alter_constants(instruction, stream, op, paper_constants)
 
 
-@_jit
+@cached_jit
 def _bounds(program, function):
     """First instruction of a component function and the one after its last, counted from the header."""
     header = program[:16].view(np.uint32)
@@ -163,19 +161,19 @@ def _bounds(program, function):
     return start, start + int(header[function])
 
 
-@_jit
+@cached_jit
 def _instruction(program, i):
     return program[16 * (i + 1) : 16 * (i + 2)]
 
 
-@_jit
+@cached_jit
 def _copy(source, source_start, target, target_start, count):
     """As slices would, but those take numba seconds longer to compile."""
     for k in range(count):
         target[target_start + k] = source[source_start + k]
 
 
-@_jit
+@cached_jit
 def _insert(program, stream, function, space):
     start, stop = _bounds(program, function)
     if stop - start >= space[_SIZES_MAX + function]:
@@ -189,7 +187,7 @@ def _insert(program, stream, function, space):
     return child
 
 
-@_jit
+@cached_jit
 def _remove(program, stream, function, space):
     start, stop = _bounds(program, function)
     if stop - start <= space[_SIZES_MIN + function]:
@@ -202,7 +200,7 @@ def _remove(program, stream, function, space):
     return child
 
 
-@_jit
+@cached_jit
 def random_function(program, stream, function, space):
     """Randomize every instruction of a component function, in place."""
     start, stop = _bounds(program, function)
@@ -210,7 +208,7 @@ def random_function(program, stream, function, space):
         _randomize(_instruction(program, i), stream, function, space)
 
 
-@_jit
+@cached_jit
 def _random_program(sizes, word, space):
     """A program of the given sizes, every instruction random."""
     stream = np.array([word], dtype=np.uint64)
@@ -222,7 +220,7 @@ def _random_program(sizes, word, space):
     return program
 
 
-@_jit
+@cached_jit
 def _mutated(parent, word, space, cumulative, probability, paper_constants):
     stream = np.array([word], dtype=np.uint64)
     child = np.frombuffer(parent, np.uint8).copy()

@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from setups.automl_zero.operations import (
-    FIRST_UNIFORM,
     KINDS,
     MATRIX_CONSTANT,
     OPERATIONS,
@@ -119,6 +118,11 @@ def function_sizes(program: Program) -> tuple[int, int, int]:
     return setup, predict, learn
 
 
+def operation_numbers(program: Program) -> bytes:
+    """The operations of all instructions, a byte each."""
+    return program[HEADER_BYTES::INSTRUCTION_BYTES]
+
+
 def check(program: Program, memory: Memory) -> None:
     """Raise `ValueError` unless `program` is well formed and stays within `memory`."""
     sizes = np.frombuffer(program[:HEADER_BYTES], dtype="<u4") if len(program) >= HEADER_BYTES else np.zeros(1)
@@ -162,8 +166,3 @@ def addresses(kind: str, first: int, limit: int) -> str:
     if limit <= first:
         return f"this memory has no {kind} addresses for that"
     return f"this memory has {kind}{first} to {kind}{limit - 1}"
-
-
-def has_random_operations(program: Program) -> bool:
-    """Whether any instruction draws random numbers."""
-    return bool((np.frombuffer(program, dtype=_LAYOUT, offset=HEADER_BYTES)["op"] >= FIRST_UNIFORM).any())

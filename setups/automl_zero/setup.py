@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from setups.automl_zero import effects
-from setups.automl_zero.block import TaskBlock, combined
+from setups.automl_zero.block import TaskBlock, combined, lanes_for, table_size
 from setups.automl_zero.examples import NEURAL_NETWORK
 from setups.automl_zero.images import load_images
 from setups.automl_zero.mutation import mutated, random_program
 from setups.automl_zero.operations import COSTS
-from setups.automl_zero.program import Instruction, Memory, Program, check, pack, unpack
+from setups.automl_zero.program import Instruction, Memory, Program, check, function_sizes, operation_numbers, pack
 from setups.automl_zero.space import Space, parse_mutations, parse_operations, parse_triple
 from setups.automl_zero.tasks import (
     Task,
@@ -29,6 +29,8 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 
 TASKS = ("binary", "linear", "nn2")
+_COSTS: tuple[float, ...] = tuple(COSTS.tolist())
+_MOST_BYTES = 4 * 2**30  # of data, and of what a program works on
 
 
 class AutoMLZero(Setup[Program]):
@@ -81,10 +83,15 @@ class AutoMLZero(Setup[Program]):
     hash_flags : bool
         Hash classification errors in validation as wrong or right, as the original does, rather than as
         distances.
-    hash_per_task : bool
-        Hashable outputs are an array a task, for a cache that keeps a fitness a task, rather than one array.
     fixed_noise : bool
         Programs draw the same random numbers in every evaluation, which makes evaluations deterministic.
+        Counting wrong hits (``cache.counterfactual``) among programs with random operations needs it: without
+        it, equal programs differ in fitness, and right hits are counted as wrong.
+
+    Notes
+    -----
+    Costs are examples processed. `hash_cost` is always 2 N_E D, as if hashing ran to its end, although a run
+    that stops early processes fewer; the cost of an evaluation counts only the examples that were processed.
     """
 
     cost_unit: ClassVar[str] = "examples"
@@ -118,7 +125,6 @@ class AutoMLZero(Setup[Program]):
         hurdle_tasks: int = 0,
         hash_examples: int = 10,
         hash_flags: bool = False,
-        hash_per_task: bool = False,
         fixed_noise: bool = False,
     ) -> None:
         self.space = _parse_space(memory, min_sizes, max_sizes, operations)
@@ -131,7 +137,7 @@ class AutoMLZero(Setup[Program]):
         self._median = _one_of("combine", combine, ("mean", "median")) == "median"
         self._epochs = int(_in_range("epochs", epochs, 1, 10**6))
         self._fixed_noise = fixed_noise
-        self._hash_flags, self._hash_per_task = hash_flags, hash_per_task
+        self._hash_flags = hash_flags
         self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
 
         _one_of("task", task, TASKS)
@@ -147,6 +153,7 @@ class AutoMLZero(Setup[Program]):
             "train": heldout_train_examples or train_examples,
             "valid": heldout_valid_examples or valid_examples,
         }
+        _check_bytes((tasks, sizes), (heldout_tasks, held_sizes), self.space.memory.matrices)
         self.search_tasks, self.held_out_tasks = _make_tasks(task, images, (tasks, sizes), (heldout_tasks, held_sizes))
 
         classification = task == "binary"
@@ -181,21 +188,26 @@ class AutoMLZero(Setup[Program]):
         """Absolute errors on the first `hash_examples` training and validation examples of each task (Section
         4.2).
 
-        Float64; infinite from where a run stopped. One array of shape (tasks, 2 * hash_examples), or its rows
-        with `hash_per_task`.
+        One float64 array (tasks, 2 * hash_examples), infinite from where a run stopped. All -1, which no error
+        is, of a program that the train budget refuses: its fitness does not follow from its errors.
         """
         count = self._hash_examples
-        errors = self._block.errors(candidate, count, count, flags=self._hash_flags)
-        return list(errors) if self._hash_per_task else (errors,)
+        if self._refused(candidate):
+            return (np.full((self._block.tasks, 2 * count), -1.0),)
+        return (self._block.errors(candidate, count, count, flags=self._hash_flags),)
 
     def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
         """Train and validate on all tasks; the cost is the number of examples that were processed."""
-        if self._cost_limit > 0 and program_cost(candidate, self._block.train) > self._cost_limit:
+        if self._refused(candidate):
             return Evaluation(0.0, 1.0)  # the original counts nothing; a cost of zero would let a search go on for ever
         word = 0 if self._fixed_noise else rng.word()
         if self._hurdle_blocks is None:
             return Evaluation(*combined(self._block.fitnesses(candidate, word, self._epochs), self._median))
         return self._evaluate_with_hurdle(candidate, word, *self._hurdle_blocks)
+
+    def _refused(self, candidate: Program) -> bool:
+        """Whether `candidate` costs more than the train budget, where there is one."""
+        return self._cost_limit > 0 and program_cost(candidate, self._block.train) > self._cost_limit
 
     def _evaluate_with_hurdle(
         self, candidate: Program, word: int, hurdle_block: TaskBlock, rest_block: TaskBlock
@@ -220,13 +232,13 @@ class AutoMLZero(Setup[Program]):
     def describe(self, candidate: Program) -> str:
         """The program as text; instructions without effect are marked.
 
-        Marked is what can be replaced by a noop, alone, without any change of the hashable outputs.
+        Marked is what can be replaced by a noop, alone, without any change of the errors that are hashed.
         """
         effective = effects.effective(candidate, self._outputs)
         return format_program(candidate, lambda i: "" if effective[i] else "no effect")
 
     def pruned(self, candidate: Program) -> Program:
-        """The program without what has no effect on the hashable outputs."""
+        """The program without what has no effect on the errors that are hashed."""
         return effects.pruned(candidate, self._outputs)
 
     def _outputs(self, candidate: Program) -> np.ndarray:
@@ -249,8 +261,10 @@ class AutoMLZero(Setup[Program]):
 
 def program_cost(program: Program, train_examples: int) -> float:
     """What training costs by the original's train budget: set-up, and for each example the two passes."""
-    setup, predict, learn = (sum(COSTS[i.op] for i in function) for function in unpack(program))
-    return float(setup + train_examples * (predict + learn))
+    costs = [_COSTS[op] for op in operation_numbers(program)]
+    setup, predict, _ = function_sizes(program)
+    passes = sum(costs[setup : setup + predict]) + sum(costs[setup + predict :])
+    return sum(costs[:setup]) + train_examples * passes
 
 
 def _parse_space(memory: str, min_sizes: str, max_sizes: str, operations: str) -> Space:
@@ -276,6 +290,21 @@ def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: i
     _in_range(f"{prefix}tasks", tasks, 1, 10**5)
     _in_range(f"{prefix}train_examples", train_examples, fewest_examples, 10**8)
     _in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
+
+
+def _check_bytes(search: tuple[int, dict[str, int]], held_out: tuple[int, dict[str, int]], matrices: int) -> None:
+    """Check that the data of all tasks, and matrices and random numbers in the kernel, are not too large."""
+    features = search[1]["features"]
+    rows = sum(count * (sizes["train"] + sizes["valid"]) for count, sizes in (search, held_out))
+    working = lanes_for(features, max(search[0], held_out[0])) * features**2 * (matrices + 1) + 2 * table_size(features)
+    for what, numbers, remedy in (
+        ("the tasks' data", rows * (features + 1), "fewer tasks, train_examples, valid_examples or features"),
+        ("a program's matrices", working, "fewer features or matrices in memory"),
+    ):
+        if 8 * numbers > _MOST_BYTES:
+            raise ValueError(
+                f"{what} would take {8 * numbers / 2**30:,.1f} GiB, more than {_MOST_BYTES >> 30}; take {remedy}"
+            )
 
 
 def _check_hurdle(hurdle_tasks: int, hurdle_fitness: float, tasks: int) -> None:

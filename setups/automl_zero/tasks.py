@@ -17,8 +17,6 @@ import numpy as np
 # Pairs of classes that the original keeps for the final evaluation.
 HELD_OUT_PAIRS = ((0, 5), (0, 9), (1, 8), (2, 9), (3, 5), (3, 6), (3, 8), (4, 6), (8, 9))
 
-_HELD_OUT_STREAM = 1  # second word of the seeds: 0 for tasks of the search, 1 for held-out tasks
-
 
 class Task(NamedTuple):
     """One data set.
@@ -46,7 +44,7 @@ def regression_tasks(
     """
     tasks = []
     for i in range(count):
-        rng = np.random.default_rng([seed, int(held_out) * _HELD_OUT_STREAM, i])
+        rng = np.random.default_rng([seed, int(held_out), i])
         inputs = rng.standard_normal((train + valid, features))
         if kind == "linear":
             labels = inputs @ rng.standard_normal(features)
@@ -99,7 +97,7 @@ def classification_tasks(
         raise ValueError(
             "the images have no pair of classes for these tasks; AutoML-Zero's pairs are of classes 0 to 9"
         )
-    stream = int(held_out) * _HELD_OUT_STREAM
+    stream = int(held_out)
     order = np.random.default_rng([seed, stream]).permutation(len(pairs))
     tasks = []
     for i in range(count):

@@ -33,7 +33,8 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf|nan)"
 _ADDRESS = re.compile(r"\b([svm])(\d+)\b")
 # The original prints heaviside(x, 1.0) for every kind of x.
 _HEAVISIDE = re.compile(r"(heaviside\(\w+),1(?:\.0*)?\)")
-_CONSTANT = re.compile(rf"(?<![\w=.]){_NUMBER}(?!/)")
+_RECIPROCAL = re.compile(r"^1\.0*/")  # the only number in a form without constants
+_CONSTANT = re.compile(rf"(?<![\w=.])(?>{_NUMBER})(?!/)")
 _INDEX = re.compile(rf"(?:F\*)?({_NUMBER})")
 _BLANKS = re.compile(r"\s*([^\w.\s])\s*")  # around punctuation they mean nothing
 _LINE = re.compile(r"([svm])(\d+)(?:\[(.*)\])?$")
@@ -41,7 +42,7 @@ _LINE = re.compile(r"([svm])(\d+)(?:\[(.*)\])?$")
 
 def _shape(text: str) -> str:
     """A right-hand side with its addresses and constants replaced by their kinds, without blanks."""
-    text = _HEAVISIDE.sub(r"\1)", text)
+    text = _RECIPROCAL.sub("1/", _HEAVISIDE.sub(r"\1)", text))
     return _CONSTANT.sub("#", _ADDRESS.sub(r"\1", text))
 
 

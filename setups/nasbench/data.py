@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from setups.nasbench.official import FULL_FILE, convert
-from setups.nasbench.table import Table, data_directory, official_path, open_table
-
-Progress = Callable[[int, int | None], None]
+from setups.nasbench.store import Progress, data_directory, official_path, open_table
+from setups.nasbench.table import Table
 
 
 def fetch_official(*, source: Path | None, progress: Progress) -> str:
@@ -33,7 +31,7 @@ def verify_tables(*, source: Path | None, progress: Progress) -> str:
     if source is not None:
         paths = [source]
     else:
-        paths = [open_table("surrogate").path] + ([official_path()] if official_path().exists() else [])
+        paths = [open_table("surrogate", progress).path] + ([official_path()] if official_path().exists() else [])
     tables = [Table.load(path, verify=True) for path in paths]
     return "\n".join(
         f"{table.path}: {len(table.cells):,} cells, checksums right ({table.fingerprint})" for table in tables

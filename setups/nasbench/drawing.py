@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from setups.nasbench.enumeration import EDGES_MASK, VERTICES_SHIFT, kept_vertices
 from setups.nasbench.space import to_matrix_ops
 
 _FACES = {"conv3x3-bn-relu": "#9ecae1", "conv1x1-bn-relu": "#d9e8b5", "maxpool3x3": "#f6c9a0"}
@@ -16,7 +17,8 @@ _OFFSETS = (0.0, 0.75, -0.75, 1.5, -1.5)  # of the vertices of one rank from the
 def draw_spec(spec: int, axes: Any) -> None:
     """Draw `spec` on matplotlib's `axes`, from left to right by the longest path from the input."""
     matrix, ops = to_matrix_ops(spec)
-    kept = kept_vertices(matrix)
+    on_path = kept_vertices(spec >> VERTICES_SHIFT, spec & EDGES_MASK)
+    kept = [bool(on_path >> vertex & 1) for vertex in range(len(ops))]
     places = _places(matrix)
     for x, y in zip(*np.nonzero(matrix), strict=True):
         live = kept[x] and kept[y]
@@ -43,13 +45,6 @@ def draw_spec(spec: int, axes: Any) -> None:
     axes.set_xlim(across.min() - 0.7, across.max() + 0.7)
     axes.set_ylim(min(up.min(), -0.75) - 0.5, max(up.max(), 0.75) + 0.5)
     axes.set_axis_off()
-
-
-def kept_vertices(matrix: np.ndarray) -> np.ndarray:
-    """Which vertices lie on a path from the input to the output, shape (vertices,), bool."""
-    vertices = len(matrix)
-    reach = np.linalg.matrix_power(matrix.astype(np.int64) + np.eye(vertices, dtype=np.int64), vertices) > 0
-    return reach[0] & reach[:, -1]
 
 
 def _places(matrix: np.ndarray) -> list[tuple[float, float]]:

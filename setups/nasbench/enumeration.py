@@ -60,7 +60,7 @@ def is_code(number: int) -> bool:
 
 
 @nb.njit("int64(int64, int64)", cache=True)
-def _kept_vertices(vertices, edges):
+def kept_vertices(vertices: int, edges: int) -> int:
     """Bit mask of the vertices on a path from the input to the output; 0 when there is no path."""
     reached = 1
     for y in range(1, vertices):
@@ -123,7 +123,7 @@ def prune(code: int) -> int:
     if not is_code(code):
         raise ValueError("not the code of a graph of 2 to 7 vertices with 3 operations")
     vertices, edges = code >> VERTICES_SHIFT, code & EDGES_MASK
-    kept = _kept_vertices(vertices, edges)
+    kept = kept_vertices(vertices, edges)
     if kept == 0:
         return 0
     interior = (kept >> 1) & ~(1 << (vertices - 2))  # without the input and the output
@@ -205,7 +205,7 @@ def _prune_edge_sets(graphs, kept_interior):
         code = MAX_VERTICES << VERTICES_SHIFT | edges
         if is_valid(code):
             graphs[edges] = prune(code)
-            kept_interior[edges] = (_kept_vertices(MAX_VERTICES, edges) >> 1) & KEPT_MASK
+            kept_interior[edges] = (kept_vertices(MAX_VERTICES, edges) >> 1) & KEPT_MASK
         else:
             graphs[edges] = 0
             kept_interior[edges] = 0

@@ -78,12 +78,7 @@ def fetch(
         One line: no network, an HTTP error, no space on the disk, or a wrong checksum.
     """
     destination = Path(destination)
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"cannot download {url}: the address must start with https:// or http://")
-    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
-        raise ValueError(f"a SHA-256 checksum has 64 hexadecimal digits; {sha256!r} is none")
-    if sha256 is None and url == URL:
-        sha256 = SHA256
+    sha256 = _wanted_checksum(url, sha256)
     if destination.is_dir():
         destination = destination / (Path(urlsplit(url).path).name or FULL_FILE)
     if destination.exists():
@@ -93,16 +88,21 @@ def fetch(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         _download(part, url, progress, attempts, pause, timeout)
-        try:
-            _check(part, sha256, f"the download of {url} is damaged and was deleted")
-        except ValueError:
-            _forget(part)
-            raise
+        _check_download(part, sha256, url)
         part.replace(destination)
         _forget(part)
     except OSError as error:
         raise ValueError(f"cannot write {part}: {error.strerror or error}") from None
     return destination
+
+
+def _wanted_checksum(url: str, sha256: str | None) -> str | None:
+    """The checksum that the file at `url` must have, None where none is known; refuses what cannot be one."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError(f"cannot download {url}: the address must start with https:// or http://")
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise ValueError(f"a SHA-256 checksum has 64 hexadecimal digits; {sha256!r} is none")
+    return SHA256 if sha256 is None and url == URL else sha256
 
 
 def _download(part: Path, url: str, progress: Progress | None, attempts: int, pause: float, timeout: float) -> None:
@@ -203,6 +203,15 @@ def _check(file: Path, sha256: str | None, complaint: str) -> None:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != sha256.lower():
         raise ValueError(f"{complaint}: its SHA-256 is {found}, not {sha256.lower()}")
+
+
+def _check_download(part: Path, sha256: str | None, url: str) -> None:
+    """A damaged download is deleted: going on with it would be of no use."""
+    try:
+        _check(part, sha256, f"the download of {url} is damaged and was deleted")
+    except ValueError:
+        _forget(part)
+        raise
 
 
 def _size(path: Path) -> int:

@@ -59,7 +59,7 @@ def convert(
     source : path
         The full file, ``nasbench_full.tfrecord``.
     destination : path
-        The directory to write; `setups.nasbench.table.official_path` is where the setup looks for it.
+        The directory to write; `setups.nasbench.store.official_path` is where the setup looks for it.
     progress : callable, optional
         Called now and then with (bytes read, bytes in the file).
     expected_cells : array of uint32, optional

@@ -11,7 +11,8 @@ import numpy as np
 from setups.nasbench import data
 from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT
 from setups.nasbench.space import Space, describe, is_valid, pad, parse
-from setups.nasbench.table import Table, data_directory, open_table
+from setups.nasbench.store import Progress, data_directory, open_table
+from setups.nasbench.table import Table
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 
@@ -47,6 +48,7 @@ class NasBench(Setup[int]):
     free_reevaluation: ClassVar[bool] = True
     costly: bool = False
     few_structures: ClassVar[bool] = True
+    prepared: ClassVar[str] = "the surrogate's table"
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {
         "fetch": data.fetch_official,
         "convert": data.convert_official,
@@ -86,6 +88,12 @@ class NasBench(Setup[int]):
         self._validation = np.ascontiguousarray(self._table.accuracy108[:, :, FINAL, VALIDATION], dtype=np.float64)
         self._seconds = np.ascontiguousarray(self._table.time108[:, :, FINAL], dtype=np.float64)
         self._test = self._table.accuracy108[:, :, FINAL, TEST]
+
+    @classmethod
+    def prepare(cls, options: Mapping[str, Any], progress: Progress) -> None:
+        """Build the surrogate's table where it is asked for and not there yet."""
+        if options.get("table", "surrogate") == "surrogate":
+            open_table("surrogate", progress)
 
     def random_candidate(self, rng: Rng) -> int:
         """A random valid spec: each edge with probability 1/2, uniform operations, until valid."""
@@ -153,9 +161,10 @@ class NasBench(Setup[int]):
         return f"nasbench table {self._table.fingerprint}"
 
     def notice(self) -> str:
-        """Says so when the accuracies are modelled, not measured."""
+        """Says so when the accuracies are modelled, or measured but not those that were published."""
         if self._table.source == "official":
-            return ""
+            foreign = self._table.provenance.get("is_published_file") is False
+            return "accuracies are of a file that is not the published one" if foreign else ""
         return "accuracies are of the embedded surrogate model, not NAS-Bench-101's measurements"
 
 

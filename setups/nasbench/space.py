@@ -12,7 +12,6 @@ import operator
 import os
 import reprlib
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +42,7 @@ from setups.nasbench.enumeration import (
     is_valid,
     prune,
 )
+from ufh_cli.core.names import nearest
 from ufh_cli.core.rng import splitmix64, word_below
 
 __all__ = [
@@ -312,8 +312,7 @@ def from_matrix_ops(matrix: ArrayLike, ops: Sequence[str]) -> int:
 
 def _op_digit(op: str) -> int:
     if op not in OPS:
-        nearest = get_close_matches(str(op), OPS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown operation {reprlib.repr(op)}; did you mean {nearest!r}?")
+        raise ValueError(f"unknown operation {reprlib.repr(op)}; {nearest(str(op), OPS)}")
     return OPS.index(op)
 
 

@@ -13,6 +13,7 @@ depends on the machine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -130,7 +131,11 @@ class Predictions:
     time108: np.ndarray
 
 
-def predict(cells: np.ndarray, model: dict[str, np.ndarray] | None = None) -> Predictions:
+def predict(
+    cells: np.ndarray,
+    model: dict[str, np.ndarray] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictions:
     """The surrogate's accuracies and times of `cells`.
 
     Parameters
@@ -139,6 +144,8 @@ def predict(cells: np.ndarray, model: dict[str, np.ndarray] | None = None) -> Pr
         Cell codes (`features.py`); any representative of an isomorphism class gives the same numbers.
     model : dict of arrays, optional
         As `load_model` returns it; by default the shipped one.
+    progress : callable, optional
+        Called after each forest, which take nearly all of the time, with (forests done, forests in all).
 
     Raises
     ------
@@ -148,7 +155,11 @@ def predict(cells: np.ndarray, model: dict[str, np.ndarray] | None = None) -> Pr
     cells = validated_cells(cells)
     model = load_model() if model is None else model
     features = cell_features(cells)
-    smooth = {name: forest_scores(features, model, name) for name in FORESTS}
+    smooth = {}
+    for done, name in enumerate(FORESTS, 1):
+        smooth[name] = forest_scores(features, model, name)
+        if progress is not None:
+            progress(done, len(FORESTS))
     hashes = isomorphism_hashes(cells)
     n = len(cells)
     counts = np.empty((2, n, RUNS, 2, 3), np.uint16)

@@ -24,8 +24,6 @@ import tokenize
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +37,6 @@ RUNS = 3
 BUDGETS = (4, 12, 36, 108)
 REQUIRED = ("cells", "accuracy4", "time4", "accuracy108", "time108")
 
-_ALTERNATIVES = "'surrogate', 'official' or a table's directory"
-_SURROGATE_PARTS = ("surrogate_model.npz", "surrogate.py", "features.py", "enumeration.py")
 _MANIFEST = "manifest.json"
 _MANIFEST_BYTES = 1 << 20
 _SHAPES = {"cells": (), **{f"accuracy{b}": (RUNS, 2, 3) for b in BUDGETS}, **{f"time{b}": (RUNS, 2) for b in BUDGETS}}
@@ -169,72 +165,13 @@ def write_table(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def data_directory() -> Path:
-    """Where data are kept: the environment variable UFH_DATA, else the user's data directory."""
-    if chosen := os.environ.get("UFH_DATA"):
-        return Path(chosen).expanduser()
-    from platformdirs import user_data_dir
-
-    return Path(user_data_dir("ufh", appauthor=False))
-
-
-def official_path() -> Path:
-    """Where the converted official table belongs."""
-    return data_directory() / "nasbench" / "official"
-
-
-def surrogate_path() -> Path:
-    """Where the surrogate's table belongs; another place for every version of the model and of its code."""
-    digest = xxhash.xxh3_64()
-    for part in _SURROGATE_PARTS:
-        digest.update(resources.files(__package__).joinpath(part).read_bytes())
-    return data_directory() / "nasbench" / f"surrogate-{digest.hexdigest()[:12]}"
-
-
-def open_table(name_or_path: str | Path) -> Table:
-    """The table "surrogate" or "official", or the one in a directory.
-
-    The surrogate's is computed and kept on first use, which takes seconds, and again when what is kept is damaged.
-
-    Raises
-    ------
-    ValueError
-        One line: the official table has not been converted yet, there is no such table, or it cannot be read or kept.
-    """
-    if name_or_path == "surrogate":
-        return _open_surrogate(surrogate_path())
-    if name_or_path == "official":
-        if not official_path().exists():
-            raise ValueError(
-                f"there is no official table in {official_path()} yet: type `ufh data fetch nasbench`, then `ufh data "
-                f"convert nasbench`, or `ufh data convert nasbench --from FILE` when you have nasbench_full.tfrecord"
-            )
-        return Table.load(official_path())
-    if not os.path.exists(name_or_path):  # Path.exists raises on names that are too long
-        nearest = get_close_matches(str(name_or_path), SOURCES, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"there is no table {str(name_or_path)!r}: give {_ALTERNATIVES}{hint}")
-    return Table.load(name_or_path)
-
-
-def _open_surrogate(path: Path) -> Table:
-    with suppress(ValueError):
-        return Table.load(path)
-    try:  # before seconds of work
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise ValueError(
-            f"cannot write the surrogate's table to {path}: {error.strerror or error}; "
-            f"the environment variable UFH_DATA names another directory for data"
-        ) from None
-    from setups.nasbench.space import Space
-    from setups.nasbench.surrogate import predict
-
-    cells = Space.build().cells
-    predicted = predict(cells)
-    columns = {"cells": cells} | {name: getattr(predicted, name) for name in REQUIRED if name != "cells"}
-    return write_table(path, columns, source="surrogate", provenance={"made_by": "the embedded surrogate model"})
+def is_surrogate_table(path: Path) -> bool:
+    """Whether the directory `path` (no link) is a table of source surrogate, its manifest whole, and nothing else."""
+    try:
+        _check_replaceable(path)
+        return not path.is_symlink() and _read_manifest(path)["source"] == "surrogate"
+    except (OSError, ValueError):
+        return False
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -56,6 +56,19 @@ def test_series_without_a_baseline_are_refused(experiment: Callable[..., list[Se
         with_baselines(experiment(over=["technique=fec,fcm"], trials=1))
 
 
+def test_a_baseline_has_the_same_budget_and_data(experiment: Callable[..., list[Series]]) -> None:
+    fec = experiment("first", over=["technique=fec"], trials=1)
+    longer = experiment("longer", over=["technique=none"], trials=1, budget={"cost": 200.0})
+    with pytest.raises(InputError, match=r"different budgets: budget\.cost: 200 and 150"):
+        with_baselines(fec + longer)
+    other = experiment("other", over=["technique=none"], trials=1)
+    other[0].results.experiment["provenance"]["data"] = "other dials"
+    with pytest.raises(InputError, match="different data: other dials and dials"):
+        with_baselines(fec + other)
+    same = experiment("same", over=["technique=none"], trials=1)
+    assert with_baselines(fec + longer + other + same) == [(same[0], fec[0])]
+
+
 def test_labels_say_what_differs(experiment: Callable[..., list[Series]]) -> None:
     series = experiment(over=["hash.cost=1,2", "technique=fec"], trials=1)
     assert [condition_label(one) for one in series] == ["hash cost = 1", "hash cost = 2"]

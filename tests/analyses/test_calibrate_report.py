@@ -124,11 +124,11 @@ def test_verdicts_follow_the_tests(experiment: Run, tmp_path: Path) -> None:
     same = find({"measure": "between", "series": ["same"], "expect": "equal"}, tmp_path)
     assert same.agrees == "no difference found"
     assert find({"measure": "between", "series": ["same"], "expect": "higher"}, tmp_path).agrees == "cannot tell"
-    # Four times the budget is better, and a test of many pairs sees it.
-    experiment("longer", over=["budget.candidates=5,100"], technique="none", trials=20, budget={})
+    # Keys so dear that the budget ends after a few candidates are worse, and a test of many pairs sees it.
+    experiment("longer", over=["hash.cost=20,0.1"], technique="fec", trials=20)
     longer = {"measure": "between", "quantity": "best_fitness", "series": ["longer"]}
     assert find(longer, tmp_path).agrees == "yes"
-    shorter = longer | {"series": ["longer:budget.candidates=100", "longer:budget.candidates=5"]}
+    shorter = longer | {"series": ["longer:hash.cost=0.1", "longer:hash.cost=20"]}
     assert find(shorter, tmp_path).agrees == "no"
     assert find(shorter | {"expect": "not lower"}, tmp_path).agrees == "no"
 

@@ -18,6 +18,7 @@ from ufh_cli.figures.distribution import evaluations_of_best
 from ufh_cli.figures.hits import hits_along
 from ufh_cli.figures.kinds import KINDS
 from ufh_cli.figures.response import swept_number
+from ufh_cli.figures.style import figure
 
 Run = Callable[..., list[Series]]
 CONFIGS = sorted((config_directory() / "figures").glob("*.toml"))
@@ -37,6 +38,25 @@ def test_every_kind_is_drawn(experiment: Run, tmp_path: Path, kind: str) -> None
 def test_one_trial_is_enough_to_draw(experiment: Run, tmp_path: Path, kind: str) -> None:
     KINDS[kind](experiment(over=OVER, trials=1), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_without_a_candidate_are_refused_in_one_line(experiment: Run, tmp_path: Path, kind: str) -> None:
+    """The budget ends before the first evaluation does."""
+    series = experiment("tiny", over=OVER, trials=2, budget={"cost": 0.05})
+    with pytest.raises(InputError, match=r"^tiny:hash\.cost=0\.1,technique=none: no trial finished a candidate"):
+        KINDS[kind](series, tmp_path / "figure.png")
+    with pytest.raises(InputError, match=r"^one: no trial finished a candidate within its budget$"):
+        KINDS[kind](experiment(over=[], trials=2, budget={"cost": 0.05}), tmp_path / "figure.png")
+    assert not (tmp_path / "figure.png").exists()
+
+
+def test_a_mistake_in_the_drawing_is_not_taken_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^of the drawing$") as caught, figure(tmp_path / "a.png", ""):
+        raise ValueError("of the drawing")
+    assert not isinstance(caught.value, InputError)
+    with pytest.raises(InputError, match="cannot be written"), figure(tmp_path / "a.nonsense", ""):
+        pass
 
 
 @pytest.mark.parametrize("kind", ["scatter", "against-baseline"])

@@ -115,12 +115,42 @@ def test_nothing_differs_from_itself(ufh, results):
     assert ufh("compare", "plain", "plain").err == ""
 
 
+def test_results_of_different_budgets_are_not_compared(ufh, results):
+    ufh("run", "polynomials", *SMALL, "--set=budget.cost=60", "--trials=2", "--jobs=1", "--name=short")
+    line = ufh("compare", "plain", "short", code=2).refusal()
+    assert line == "ufh: cannot compare results of different budgets: budget.cost: 120 and 60\n"
+
+
+def test_results_on_different_data_are_not_compared(results):
+    (first,), (second,) = select("plain", results), select("cached", results)
+    second.results.experiment["provenance"]["data"] = "cos(3x)"
+    with pytest.raises(
+        ValueError, match=r"^cannot compare results on different data: sin\(3x\) at 16 .* and cos\(3x\)$"
+    ):
+        compare(first, second)
+    second.results.experiment["provenance"]["data"] = "cos(3x); sin(3x) at 16 points"  # a sweep over both
+    assert compare(first, second)
+
+
+def test_what_else_differs_is_told(ufh, results):
+    """Techniques, caches and hashes are what is compared; the rest may be a mistake."""
+    ufh("run", "polynomials", *SMALL, "--technique=fec", "--set=hash.mantissa_bits=5", "--set=search.tournament_size=6",
+        "--seed=3", "--set=cache.tolerance=1e-3", "--trials=3", "--jobs=1", "--name=otherwise")  # fmt: skip
+    (note,) = [line for line in ufh("compare", "plain", "otherwise").out.splitlines() if "differ in more" in line]
+    assert note.endswith(": search.tournament_size: 5 and 6")
+    note = ufh("compare", "plain", "grid:technique=fec,options.noise=0.2").out
+    assert "options.noise: 0 and 0.2" in note
+    assert "differ in more" not in ufh("compare", "plain", "cached").out
+    assert "differ in more" not in ufh("compare", "plain", "grid:technique=fec,options.noise=0.0").out
+
+
 def series(values, seed=0, trials=None):
     """A stand-in with the given AUCs; the other quantities were not measured."""
     table = [{"trial": i, "auc": value, "best_fitness": math.nan, "reevaluated_fitness": math.nan}
              for i, value in zip(trials or range(len(values)), values, strict=True)]  # fmt: skip
     return SimpleNamespace(
         label="one",
+        swept={},
         trials=table,
         numbers=[row["trial"] for row in table],
         column=lambda name: np.array([row[name] for row in table]),

@@ -151,6 +151,19 @@ def test_rounding_to_decimals_looks_at_the_values_alone(values: list[float], dty
     assert functional_key(np.array(values, dtype), decimals=2) == functional_key(np.array(values, float), decimals=2)
 
 
+@pytest.mark.parametrize("decimals", [0, 3, 15])
+def test_every_float16_is_rounded_to_decimals_as_the_format_says(decimals: int) -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    assert functional_key(halves, decimals=decimals) == reference_decimal_key([halves.tolist()], decimals)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_rounding_long_narrow_arrays_follows_the_format(length: int, dtype: type) -> None:
+    values = np.random.default_rng(length).normal(size=length).astype(dtype)
+    assert functional_key(values, decimals=4) == reference_decimal_key([values.tolist()], 4)
+
+
 # ---- what the key keeps of a value, without the format ----
 
 
@@ -251,6 +264,11 @@ def test_memory_layout_does_not_matter(rows: int, dtype: type, options: dict) ->
     assert functional_key(values.T, **options) != expected
 
 
+def test_a_precision_may_be_any_integer() -> None:
+    outputs = np.array([0.1, 0.2])
+    assert FunctionalHash(mantissa_bits=np.int64(24))(outputs) == FunctionalHash(mantissa_bits=24)(outputs)  # type: ignore[arg-type]
+
+
 def test_hashing_leaves_the_outputs_alone() -> None:
     values = np.array([1 / 3, -0.0, NAN, 1e300])
     before = values.tobytes()
@@ -298,6 +316,9 @@ def test_what_is_no_array_is_refused_in_one_line(outputs: object) -> None:
         ({"decimals": -1}, "decimals must be between 0 and 15, got -1"),
         ({"decimals": 16}, "decimals must be between 0 and 15, got 16"),
         ({"mantissa_bits": 8, "decimals": 4}, "give mantissa_bits or decimals, not both"),
+        ({"mantissa_bits": 24.0}, "mantissa_bits must be a whole number, got 24.0"),
+        ({"mantissa_bits": True}, "mantissa_bits must be a whole number, got True"),
+        ({"decimals": "4"}, "decimals must be a whole number, got '4'"),
     ],
 )
 def test_impossible_precisions_are_refused(options: dict, message: str) -> None:

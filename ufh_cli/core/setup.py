@@ -72,7 +72,7 @@ class Setup(ABC, Generic[C]):
     prepared: ClassVar[str] = "its data"
 
     @classmethod
-    def prepare(cls, options: Mapping[str, Any], progress: Callable[[int, int | None], None]) -> None:  # noqa: B027
+    def prepare(cls, options: Mapping[str, Any], progress: Callable[[int, int | None], None]) -> None:
         """Build what the first instance with these `options` would have to wait for; by default there is nothing.
 
         Called before an instance is made. It calls `progress` (steps done, steps in all) only when it really builds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ufh_cli.experiment.comparable import obstacle
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
 
@@ -15,22 +16,28 @@ Pair = tuple[Series, Series]  # baseline, what is compared with it
 def with_baselines(series: Sequence[Series]) -> list[Pair]:
     """Each series that has a technique, with the one that has none and agrees in all other swept values they share.
 
+    The two are of the same setup, data and budget.
+
     Raises
     ------
     InputError
         When no series has a baseline among the others.
     """
     pairs = []
+    obstacles = []
     for one in series:
         if one.technique == "none":
             continue
-        fitting = [other for other in series if other.technique == "none" and _agree(one, other)]
+        agreeing = [other for other in series if other.technique == "none" and _agree(one, other)]
+        fitting = [other for other in agreeing if obstacle(other, one) is None]
+        obstacles += [why for other in agreeing if (why := obstacle(other, one)) is not None]
         fitting.sort(key=lambda other: other.results.path != one.results.path)  # its own experiment's first
         if fitting:
             pairs.append((fitting[0], one))
     if not pairs:
         labels = "; ".join(one.label for one in series)
-        raise InputError(f"none of these is the baseline (technique none) of another: {labels}")
+        why = f" ({obstacles[0]})" if obstacles else ""
+        raise InputError(f"none of these is the baseline (technique none) of another: {labels}{why}")
     return pairs
 
 
@@ -59,7 +66,6 @@ def key_words(key: str) -> str:
 
 
 def _agree(first: Series, second: Series) -> bool:
-    if first.results.experiment["setup"] != second.results.experiment["setup"]:
-        return False
+    """Do they have the same values of all keys, but the technique, that were swept on both sides?"""
     a, b = conditions(first), conditions(second)
     return all(a[key] == b[key] for key in a.keys() & b.keys())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ufh_cli.experiment.comparable import obstacle
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
 
@@ -47,11 +48,12 @@ def compare(first: Series, second: Series) -> list[Difference]:
     Raises
     ------
     InputError
-        When the two are of different setups or have fewer than two trials.
+        When the two are of different setups, data or budgets, or have fewer than two trials.
     """
     a, b = first.results.experiment, second.results.experiment
-    if a["setup"] != b["setup"]:
-        raise InputError(f"cannot compare results of {a['setup']} with results of {b['setup']}")
+    forbidden = obstacle(first, second)
+    if forbidden is not None:
+        raise InputError(forbidden)
     paired = a["seed"] == b["seed"]
     common = sorted(set(first.numbers) & set(second.numbers)) if paired else []
     if min(len(first.trials), len(second.trials)) < 2 or (paired and len(common) < 2):

@@ -13,6 +13,7 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.journal import FINISHED
+from ufh_cli.experiment.progress import preparation
 from ufh_cli.experiment.registry import load_setup
 
 _one_at_a_time = threading.Lock()  # a setup need not bear several threads, but a cluster's process may have some
@@ -65,8 +66,11 @@ class SetupSpec(NamedTuple):
 
 @functools.lru_cache(maxsize=4)
 def _made(name: str, options: str) -> Setup:
+    kind, arguments = load_setup(name), json.loads(options)
     try:
-        return load_setup(name)(**json.loads(options))
+        with preparation(name, kind.prepared) as progress:
+            kind.prepare(arguments, progress)
+        return kind(**arguments)
     except ValueError as error:
         raise InputError(f"setup {name}: {error}") from error
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -55,3 +55,22 @@ def progress_bar(title: str, total: float | None, *, done: int = 0, counted: boo
     ]
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         yield Bar(progress, progress.add_task(title, total=total, completed=done, note=""))
+
+
+@contextmanager
+def preparation(setup: str, built: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Shows what `setup` builds on first use: a bar, or one line where there is no terminal.
+
+    Gives a function of (steps done, steps in all). Nothing is shown before it is called.
+    """
+    bars: list[Bar] = []
+    with ExitStack() as stack:
+
+        def progress(done: int, total: int | None) -> None:
+            if not bars:
+                if not console.is_terminal:
+                    console.print(f"{setup}: building {built}, once", highlight=False, markup=False, soft_wrap=True)
+                bars.append(stack.enter_context(progress_bar(f"preparing {setup}", total)))
+            bars[0].show(done=done, total=total)
+
+        yield progress

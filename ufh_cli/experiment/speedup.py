@@ -92,11 +92,6 @@ def speed_up(pair: Pair, *, seed: int = 0) -> SpeedUp:
     )
 
 
-def speed_ups(pairs: Sequence[Pair]) -> list[SpeedUp]:
-    """The speed-up of each pair."""
-    return [speed_up(pair) for pair in pairs]
-
-
 def _durations(series: Series) -> list[float]:
     """T of each trial: the budget, or the cost spent where there is none."""
     budget = series.results.experiment.get("budget", {}).get("cost")

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from ufh_cli.experiment.comparable import other_differences
 from ufh_cli.experiment.compare import Difference, wilson_interval
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.records import Results
@@ -125,6 +126,9 @@ def print_differences(first: Series, second: Series, differences: Sequence[Diffe
             f"{found.p_value:.2g}",
         )
     console.print(table)
+    others = other_differences(first, second)
+    if others:
+        console.print(f"note: the two differ in more than technique, cache, proposals and hash: {'; '.join(others)}")
     pairs = differences[0].pairs if differences else 0
     console.print(
         f"{pairs} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"

@@ -29,6 +29,9 @@ def plot_distribution(series: Sequence[Series], out: Path, *, quantity: str = "r
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     width = max(5.0, 4.4 * columns)
+    for one in series:
+        if not np.isfinite(one.column(quantity)).any():
+            raise InputError(f"{one.results.name}, {one.label}: no trial has a finite {quantity}")
     with figure(out, notice_of(series), rows=rows, columns=columns, width=width, height=3.1 * rows) as (fig, _):
         for axes, (title, members) in zip(fig.axes, panels.items(), strict=False):
             _draw_histograms(axes, members, quantity)

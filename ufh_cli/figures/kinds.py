@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
 from ufh_cli.figures.curves import plot_curves
 from ufh_cli.figures.distribution import plot_distribution, plot_evaluations
@@ -17,7 +18,26 @@ from ufh_cli.figures.strip import plot_strip
 
 Draw = Callable[[Sequence[Series], Path], None]
 
-KINDS: dict[str, Draw] = {
+
+def _drawing(draw: Draw) -> Draw:
+    """`draw` for series in which there is something to draw; `InputError` for others."""
+
+    def checked(series: Sequence[Series], out: Path) -> None:
+        for one in series:
+            if not one.column("candidates").any():
+                raise InputError(f"{_cell(one)}: no trial finished a candidate within its budget")
+        draw(series, out)
+
+    return checked
+
+
+def _cell(series: Series) -> str:
+    """The series as one names it: NAME, or NAME:key=value,key=value."""
+    settings = ",".join(f"{key}={value}" for key, value in series.swept.items())
+    return ":".join(filter(None, [series.results.name, settings]))
+
+
+_KINDS: dict[str, Draw] = {
     "curves": partial(plot_curves, quantity="best_fitness"),
     "test-curves": partial(plot_curves, quantity="test_fitness"),
     "auc": partial(plot_strip, quantity="auc"),
@@ -37,3 +57,5 @@ KINDS: dict[str, Draw] = {
     "distribution": plot_distribution,
     "evaluations": plot_evaluations,
 }
+
+KINDS: dict[str, Draw] = {name: _drawing(draw) for name, draw in _KINDS.items()}

@@ -82,9 +82,14 @@ def figure(
             yield fig, axes
             if notice:
                 fig.supxlabel(notice, fontsize=6.5, color="#555555")
-            out.parent.mkdir(parents=True, exist_ok=True)
-            fig.savefig(out, dpi=150)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{out}: the figure cannot be written: {error}") from error
+            _save(fig, out)
         finally:
             plt.close(fig)
+
+
+def _save(fig: Any, out: Path) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fig.savefig(out, dpi=150)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{out}: the figure cannot be written: {error}") from error

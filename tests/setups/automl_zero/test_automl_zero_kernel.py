@@ -1,18 +1,23 @@
 """The compiled machine against a straightforward one, and what hand-written programs learn."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from setups.automl_zero.block import TaskBlock, hash_table
+from setups.automl_zero.block import TaskBlock, hash_table, table_size
+from setups.automl_zero.compiled import source_digest
 from setups.automl_zero.effects import live
 from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
 from setups.automl_zero.mutation import random_program
-from setups.automl_zero.program import Memory, pack, unpack
+from setups.automl_zero.operations import OPERATIONS
+from setups.automl_zero.program import Instruction, Memory, constant_count, pack, unpack
 from setups.automl_zero.space import Space, parse_operations
 from setups.automl_zero.tasks import Task, regression_tasks
 from setups.automl_zero.text import parse_program
+from ufh_cli.core.rng import Rng
 
 MEMORY = Memory(4, 5, 3)
 WORDS = st.integers(0, 2**64 - 1)
@@ -53,6 +58,34 @@ def test_bits_equal_those_of_the_reference(reference, features, word, sizes):
         assert np.isinf(errors[i, 12 + len(valid) :]).all()
 
 
+@pytest.mark.parametrize("features", [3, 4, 9])
+@pytest.mark.parametrize("operation", [OPERATIONS[i] for i in (*range(1, 7), *range(15, 65))], ids=lambda o: o.number)
+def test_every_operation_on_its_own(reference, operation, features):
+    """On random operands; a vector or matrix that comes out is reduced to the prediction by products with v0."""
+    first, second = {"": 0, "s": 2, "v": 1, "m": 0}, {"": 0, "s": 3, "v": 2, "m": 1}
+    draws = [
+        Instruction(62 + k, out=place[kind], constants=(0.5, 1.0))
+        for k, kind in enumerate("svm")
+        for place in (first, second)
+    ]
+    constants = {1: (0.7,), 2: (0.4, 0.7), 3: (0.4, 0.7, 0.3)}.get(constant_count(operation.number), ())
+    out = {"s": 1, "v": 3, "m": 2}[operation.out]
+    tested = Instruction(operation.number, first[operation.in1], second[operation.in2], out, constants)
+    from_matrix, from_vector = Instruction(31, 2, 0, 3), Instruction(27, 3, 0, 1)
+    reduction = {"s": [], "v": [from_vector], "m": [from_matrix, from_vector]}[operation.out]
+    read = {(operation.in1, tested.in1), (operation.in2, tested.in2)}
+    setup = [draw for draw in draws if (OPERATIONS[draw.op].out, draw.out) in read]  # dead ones would not draw
+    program = pack([setup, [tested, *reduction], []])
+    tasks = tasks_of(features)
+    errors = TaskBlock(tasks, classification=False).errors(program, 10, 5)
+    for i, task in enumerate(tasks):
+        machine = reference.NumpyMachine(program, MEMORY, features, in_order=True, table=hash_table(features))
+        _, train, valid = reference.evaluate_with_numpy(machine, task, classification=False, train=10, valid=5)
+        recorded = errors[i][np.isfinite(errors[i])]
+        assert recorded.size > 0
+        assert recorded.tolist() == train + valid
+
+
 @settings(max_examples=60, deadline=None)
 @given(word=WORDS, sizes=sizes)
 def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference, word, sizes):
@@ -61,7 +94,7 @@ def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference,
     living = pack([[i for i in function if next(alive)] for function in unpack(program)])
     tasks = tasks_of(3)
     errors = TaskBlock(tasks, classification=False).errors(program, 10, 5)
-    machine = reference.NumpyMachine(living, MEMORY, 3, in_order=True, table=hash_table())
+    machine = reference.NumpyMachine(living, MEMORY, 3, in_order=True, table=hash_table(3))
     _, train, valid = reference.evaluate_with_numpy(machine, tasks[0], classification=False, train=10, valid=5)
     recorded = errors[0][np.isfinite(errors[0])]
     assert recorded.tolist() == train + valid
@@ -75,6 +108,39 @@ def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
     few, many = (TaskBlock(tasks, classification=False, lanes=lanes) for lanes in (4, 16))
     assert np.array_equal(few.fitnesses(program, 0), many.fitnesses(program, 0))
     assert np.array_equal(few.errors(program, 12, 6), many.errors(program, 12, 6))
+
+
+@pytest.mark.parametrize("lanes", [0, 1, 2, 6, 12, 64, -4])
+def test_other_numbers_of_lanes_are_refused(lanes):
+    with pytest.raises(ValueError, match=f"lanes must be 4, 8, 16 or 32, got {lanes}"):
+        TaskBlock(tasks_of(2), classification=False, lanes=lanes)
+
+
+@pytest.mark.parametrize("features", [1, 8, 16])
+def test_small_hash_tables_hold_many_matrices(features):
+    assert table_size(features) >= 32 * features**2
+
+
+@pytest.mark.parametrize("features", [17, 32, 100, 128, 256])
+def test_large_hash_tables_do_not_repeat_matrices(features):
+    size = table_size(features)
+    assert math.gcd(size, features) == 1
+    assert size > 4 * features**2
+    assert hash_table(features).shape == (2, size)
+    assert np.array_equal(hash_table(features)[:, :8192], hash_table(4))
+
+
+def test_compiled_code_goes_with_its_sources(tmp_path):
+    files = [tmp_path / "a.py", tmp_path / "b.py"]
+
+    def digest(*contents):
+        for file, content in zip(files, contents, strict=True):
+            file.write_bytes(content)
+        return source_digest(files)
+
+    first = digest(b"x = 1", b"y = 2")
+    assert digest(b"x = 1", b"y = 2") == first
+    assert len({first, digest(b"x = 2", b"y = 2"), digest(b"x = 1", b"y = 1"), digest(b"x = 1y", b" = 2")}) == 4
 
 
 @pytest.mark.parametrize(
@@ -127,6 +193,46 @@ def test_network_learns_what_the_linear_program_cannot():
     memory = Memory(5, 9, 2)
     linear, network = (block.fitnesses(parse_program(t, memory), 7)[:4, 0].mean() for t in (LINEAR, NEURAL_NETWORK))
     assert network > linear + 0.05
+
+
+def shuffled(word, train, epochs):
+    """The order of each epoch: the first as the examples lie, then shuffled in place by Fisher and Yates."""
+    rng, order = Rng.from_word(word ^ 0x5851F42D4C957F2D), np.arange(train)
+    yield order.copy()
+    for _ in range(1, epochs):
+        for i in range(train - 1, 0, -1):
+            j = (rng.word() >> 32) * (i + 1) >> 32
+            order[[i, j]] = order[[j, i]]
+        yield order.copy()
+
+
+@settings(max_examples=40, deadline=None)
+@given(word=WORDS, rate=st.sampled_from([0.01, 0.3, 0.9]))
+def test_epochs_are_shuffled_and_the_best_counts(reference, word, rate):
+    """At a high rate training diverges: the fitness falls from epoch to epoch, or a later one stops the run."""
+    tasks = tasks_of(3, train=9, valid=5)
+    program = parse_program(LINEAR.replace("0.01", str(rate)), MEMORY)
+    for epochs in (1, 2, 4, 8):
+        fitnesses = TaskBlock(tasks, classification=False).fitnesses(program, word, epochs)
+        examples = 0
+        for i, task in enumerate(tasks):
+            machine = reference.NumpyMachine(program, MEMORY, 3, in_order=True)
+            fitness, train, valid = reference.evaluate_with_numpy(
+                machine, task, classification=False, train=9, valid=5, orders=list(shuffled(word, 9, epochs))
+            )
+            assert fitnesses[i, 0] == pytest.approx(fitness, rel=1e-14)
+            done = len(train) + len(valid)
+            examples += done + (done < epochs * (9 + 5))  # the example that stops a run was begun
+        assert fitnesses[-1, 1] == examples
+
+
+def test_a_run_that_stops_in_a_later_epoch_keeps_its_best():
+    tasks = tasks_of(3, train=9, valid=5)
+    program = parse_program(LINEAR.replace("0.01", "0.9"), MEMORY)
+    once, often = (TaskBlock(tasks, classification=False).fitnesses(program, 1, epochs) for epochs in (1, 50))
+    assert often[-1, 1] < 50 * 3 * (9 + 5)  # some stopped
+    assert once[:3, 0].min() > 0.0
+    assert (often[:3, 0] >= once[:3, 0]).all()
 
 
 def test_more_epochs_never_harm():

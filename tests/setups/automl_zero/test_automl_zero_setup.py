@@ -46,18 +46,27 @@ def key(setup):
     [
         {"initial": "random", "initial_sizes": "3/3/3"},
         {"task": "nn2", "operations": "paper", "initial": "random", "initial_sizes": "3/6/6"},
+        {
+            "initial": "random", "initial_sizes": "3/6/6",
+            "train_budget": 0.45, "hurdle_fitness": 0.2, "hurdle_tasks": 1,
+        },
     ],
-    ids=["demo", "paper"],
-)
+    ids=["demo", "paper", "budget and hurdle"],
+)  # fmt: skip
 def test_conformance(check, options):
     check(lambda: make(**options))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conformance_of_the_defaults(check):
+    check(AutoMLZero)
 
 
 EQUIVALENT = {
     "dead code": LINEAR.replace("  s1 = dot(v1, v0)", "  s4 = s2 * s2\n  m2 = outer(v0, v0)\n  s1 = dot(v1, v0)"),
     "noop": LINEAR.replace("  s3 = s0 - s1", "  noop\n  s3 = s0 - s1"),
     "dead random numbers": LINEAR.replace("  s1 = dot", "  v5 = gaussian(0.0, 1.0)\n  s1 = dot"),
-    "reordered": LINEAR.replace("  s3 = s2 * s3\n  v2 = s3 * v0", "  s3 = s3 * s2\n  v2 = s3 * v0"),
+    "commuted": LINEAR.replace("  s3 = s2 * s3\n  v2 = s3 * v0", "  s3 = s3 * s2\n  v2 = s3 * v0"),
     "renamed": LINEAR.replace("s2", "s7").replace("s3", "s5").replace("v1", "v8").replace("v2", "v3"),
     "plus zero": LINEAR.replace("  s3 = s0 - s1", "  s3 = s0 - s1\n  s3 = s3 + s6"),
     "overwritten": LINEAR.replace("  s3 = s0 - s1", "  s3 = s1 / s1\n  s3 = s0 - s1"),
@@ -114,9 +123,7 @@ def test_code_that_acts_in_validation_only(setup, key):
 def test_hash_shapes():
     program = parse_program(LINEAR, Memory(8, 10, 3))
     (whole,) = make().hashable_outputs(program)
-    each = make(hash_per_task=True).hashable_outputs(program)
     assert whole.shape == (4, 20)
-    assert np.array_equal(np.array(each), whole)
     assert make(hash_examples=7).hashable_outputs(program)[0].shape == (4, 14)
     assert make(hash_examples=7).hash_cost == 4 * 14
 
@@ -162,6 +169,23 @@ def test_train_budget_refuses_costly_programs():
     assert limited.evaluate(network, Rng.from_word(0)).fitness > 0.0
     assert limited.evaluate(costly, Rng.from_word(0)) == (0.0, 1.0)
     assert make().evaluate(costly, Rng.from_word(0)).fitness > 0.0
+
+
+def test_programs_on_both_sides_of_the_train_budget_have_different_keys():
+    """They may behave alike, but only one of them is evaluated: a cache must not give one the other's fitness."""
+    limited = make(train_budget=1.0)
+    cheap = limited.parse(NEURAL_NETWORK)
+    refused, another = (limited.parse(NEURAL_NETWORK + f"  m2 = 1 / m{i}\n") for i in (1, 2))
+    functional_hash = FunctionalHash(mantissa_bits=27)
+
+    def key_of(setup, program):
+        return functional_hash(setup.hashable_outputs(program))
+
+    assert key_of(make(), cheap) == key_of(make(), refused)
+    assert key_of(limited, cheap) == key_of(make(), cheap)
+    assert key_of(limited, cheap) != key_of(limited, refused)
+    assert key_of(limited, another) == key_of(limited, refused)
+    assert limited.hashable_outputs(refused)[0].shape == limited.hashable_outputs(cheap)[0].shape
 
 
 def test_reevaluation_uses_tasks_that_the_search_never_sees(setup):
@@ -226,6 +250,9 @@ def test_fingerprint_follows_the_data():
         ({"hurdle_tasks": 4, "hurdle_fitness": 0.5}, "hurdle_tasks must be between 0 and 3"),
         ({"hurdle_tasks": 2}, "needs both"),
         ({"combine": "max"}, "combine must be one of"),
+        ({"train_examples": 10**8, "tasks": 1000}, "tasks' data would take .* GiB, more than 4; take fewer tasks"),
+        ({"heldout_valid_examples": 10**8, "heldout_tasks": 10**5}, "tasks' data would take"),
+        ({"features": 4096, "memory": "8/10/64", "train_examples": 30}, "matrices would take .* GiB"),
         ({"task": "binary", "images": "nowhere"}, "there is none at"),
         ({"task": "binary", "train_examples": 5000}, "examples were asked for"),
     ],

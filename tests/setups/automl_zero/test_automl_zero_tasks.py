@@ -36,12 +36,20 @@ def test_linear_labels_are_linear_in_the_features():
 
 
 def test_two_layer_labels_are_piecewise_linear_but_not_linear():
-    for task in regressions("nn2"):
-        weights, *_ = np.linalg.lstsq(task.train_features, task.train_labels, rcond=None)
-        residual = task.train_labels - task.train_features @ weights
-        x = task.train_features[:1]
-        assert np.abs(residual).max() > 0.01
-        assert x.shape == (1, 4)
+    """Two of the four hidden units are 0, so there are four linear pieces: either unit is on or off."""
+    for task in regressions("nn2", train=2000):
+        x, y = task.train_features, task.train_labels
+        directions = x / np.linalg.norm(x, axis=1, keepdims=True)
+        unexplained, pieces = np.ones(len(x), dtype=bool), 0
+        for i in range(200):
+            if unexplained[i]:
+                near = np.argsort(directions @ directions[i])[-8:]
+                weights, *_ = np.linalg.lstsq(x[near], y[near], rcond=None)
+                if np.abs(y[near] - x[near] @ weights).max() < 1e-9:  # else they lie on both sides of an edge
+                    unexplained &= np.abs(y - x @ weights) > 1e-9
+                    pieces += 1
+        assert not unexplained.any()
+        assert pieces == 4
 
 
 @pytest.mark.parametrize("kind", ["linear", "nn2"])
@@ -90,9 +98,28 @@ def test_label_1_is_the_lower_class():
         assert task.train_labels.sum() == 30
 
 
-def test_all_pairs_are_used_before_any_is_repeated(digits):
-    tasks = classifications(digits, search_pairs(digits[1]), count=36, features=2, train=20, valid=10)
-    assert len({round(float(t.train_features.std() * 0 + t.valid_features.sum()), 9) for t in tasks}) == 36
+def test_all_pairs_are_used_before_any_is_repeated():
+    """Images of one pixel: 0, 1 or, in class c, c + 2, whose ratio of gaps no projection or standardisation changes."""
+    labels = np.repeat(np.arange(10), 30)
+    images = np.stack([np.zeros(300), np.ones(300), labels + 2.0])[np.arange(300) % 3, np.arange(300)][:, None]
+
+    def class_of(values):
+        gaps = np.diff(np.unique(np.round(values, 9)))
+        assert gaps.size == 2
+        return round(gaps.max() / gaps.min()) - 1
+
+    def pair_of(task):
+        x = np.concatenate([task.train_features[:, 0], task.valid_features[:, 0]])
+        y = np.concatenate([task.train_labels, task.valid_labels])
+        return class_of(x[y == 1.0]), class_of(x[y == 0.0])
+
+    pairs = search_pairs(labels)
+    tasks = classifications((images, labels), pairs, count=50, features=1, train=40, valid=20)
+    used = [pair_of(task) for task in tasks]
+    assert len(pairs) == 36
+    assert set(used[:36]) == set(pairs)
+    assert used[36:] == used[:14]
+    assert used[:36] != pairs  # in random order
 
 
 def test_too_few_images(digits):
@@ -137,3 +164,16 @@ def test_missing_and_broken_image_files(tmp_path):
     (tmp_path / "broken.npz").write_bytes(b"PK no archive")
     with pytest.raises(ValueError, match="cannot use"):
         load_images(str(tmp_path / "broken.npz"))
+
+
+def test_other_files_than_archives_and_damaged_ones(tmp_path):
+    images, labels = np.arange(4000).reshape(40, 100), np.arange(40)
+    np.save(tmp_path / "x.npy", images)
+    np.savez_compressed(tmp_path / "whole.npz", x=images, y=labels)
+    whole = bytearray((tmp_path / "whole.npz").read_bytes())
+    whole[60:600] = bytes(540)  # in the compressed array x; the directory at the end is left as it is
+    (tmp_path / "damaged.npz").write_bytes(whole)
+    for name, message in (("x.npy", "no .npz archive"), ("damaged.npz", "")):
+        with pytest.raises(ValueError, match=f"cannot use the images in .*{name}: .*{message}") as error:
+            load_images(str(tmp_path / name))
+        assert "\n" not in str(error.value)

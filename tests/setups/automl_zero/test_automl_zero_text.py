@@ -85,6 +85,13 @@ def test_names_of_the_automl_zero_paper_and_plain_indices():
     assert ours == theirs
 
 
+@pytest.mark.parametrize("kind", ["s", "v", "m"])
+@pytest.mark.parametrize("one", ["1.0", "1.", "1.00"])
+def test_reciprocals_with_any_spelling_of_one(kind, one):
+    plain = parse_instruction(f"{kind}1 = 1 / {kind}2", MEMORY)
+    assert parse_instruction(f"{kind}1 = {one} / {kind}2", MEMORY) == plain
+
+
 PROGRAM = "def Setup():\n{}\ndef Predict():\ndef Learn():\n"
 
 
@@ -107,6 +114,8 @@ PROGRAM = "def Setup():\n{}\ndef Predict():\ndef Learn():\n"
         ("v1[1] = v2 + v3", "one element"),
         ("s1 = 1 2", "unknown instruction"),
         ("v1 = maximum(0, v2)", "a vector from"),
+        ("s1 = 2.5 / s2", "a scalar from '2.5/s'"),
+        ("s1 = 1.5 / s2", "a scalar from '1.5/s'"),
     ],
 )
 def test_bad_instructions(line, message):

@@ -1,4 +1,10 @@
-"""Agreement with the original C++ program."""
+"""Agreement with the original C++ program.
+
+Programs that the vectors' README marks as not robust are left out, because the original itself does not
+agree with another build of it or with numpy: 4, 110 and 211 amplify rounding errors chaotically (tangents,
+reciprocals and repeated learning), 72 sits on the tie sigmoid(s1) = 0.5 up to an ulp, 352 takes the
+reciprocal of a zero whose sign depends on the order of a sum, and the -O3 build differs at 295.
+"""
 
 import numpy as np
 import pytest
@@ -19,6 +25,13 @@ def packed(vector):
     program = pack(functions)
     check(program, Memory(*vector["memory"]))
     return program
+
+
+NOT_ROBUST = {4, 72, 110, 211, 295, 352}
+
+
+def test_only_the_programs_named_above_are_left_out(vectors):
+    assert {vector["id"] for vector in vectors[1] if not vector["robust"]} <= NOT_ROBUST
 
 
 @pytest.fixture(scope="module")

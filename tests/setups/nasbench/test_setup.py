@@ -11,7 +11,8 @@ import pytest
 
 from setups.nasbench import NasBench
 from setups.nasbench.space import to_matrix_ops
-from setups.nasbench.table import open_table, write_table
+from setups.nasbench.store import open_table
+from setups.nasbench.table import write_table
 from ufh_cli.core.hashing import FunctionalHash, functional_key
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.trial import functional_keys
@@ -180,3 +181,13 @@ def test_impossible_options_are_refused_in_one_line(options, message):
 def test_surrogate_results_say_so(setup):
     assert "surrogate" in setup.notice()
     assert "surrogate" in setup.fingerprint()
+
+
+def test_results_of_a_file_that_is_not_the_published_one_say_so(tmp_path):
+    table = open_table("surrogate")
+    notices = {}
+    for published in (True, False):
+        path = tmp_path / str(published)
+        write_table(path, table.columns, source="official", provenance={"is_published_file": published})
+        notices[published] = NasBench(table=str(path)).notice()
+    assert notices == {True: "", False: "accuracies are of a file that is not the published one"}

@@ -40,7 +40,7 @@ def test_text_is_readable_and_the_order_of_items_is_free():
         ("input-1 1-output", "vertex 1 has edges but no operation"),
         ("input-1 1-output 1=conv3x3", "unknown operation 'conv3x3'; did you mean 'conv3x3-bn-relu'?"),
         ("input-1 1-output 1=maxpool", "unknown operation 'maxpool'; did you mean 'maxpool3x3'?"),
-        ("input-1 1-output 1=", "unknown operation ''; did you mean"),
+        ("input-1 1-output 1=", "unknown operation ''; known are conv1x1-bn-relu, conv3x3-bn-relu, maxpool3x3"),
         ("input-6 6-output", "'input-6': no vertex '6'; there are input, 1, 2, 3, 4, 5, output"),
         ("inptu-1", "no vertex 'inptu'"),
         ("output-input", "from a lower to a higher vertex"),

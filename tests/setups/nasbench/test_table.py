@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 from small_tables import N, columns_of, flip_byte
 
-from setups.nasbench.table import Table, data_directory, official_path, open_table, surrogate_path, write_table
+from setups.nasbench.table import Table, write_table
 
 # ---- writing and reading ----
 
@@ -188,68 +186,3 @@ def test_writers_at_the_same_time_leave_one_whole_table(tmp_path: Path, kinds: i
     assert sorted(os.listdir(tmp_path)) == [*(f"own{i}" for i in range(writers)), "table"]
     if kinds == 1:
         assert {fingerprint for pair in fingerprints for fingerprint in pair} == {last.fingerprint}
-
-
-# ---- where tables live ----
-
-
-def test_the_data_directory_can_be_chosen(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("UFH_DATA", str(tmp_path))
-    assert data_directory() == tmp_path
-    assert official_path().is_relative_to(tmp_path)
-    monkeypatch.setenv("UFH_DATA", "~/data")
-    assert data_directory() == Path.home() / "data"
-    monkeypatch.delenv("UFH_DATA")
-    assert data_directory().is_absolute()
-    assert data_directory().name == "ufh"
-
-
-def test_the_official_table_is_opened_or_the_commands_that_make_it_are_named(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("UFH_DATA", str(tmp_path))
-    with pytest.raises(ValueError, match=r"`ufh data fetch nasbench`, then `ufh data convert nasbench`") as caught:
-        open_table("official")
-    assert str(tmp_path) in str(caught.value)
-    written = write_table(official_path(), columns_of(), source="official")
-    assert open_table("official").fingerprint == written.fingerprint
-
-
-def test_a_table_is_opened_by_its_path(table_path: Path) -> None:
-    assert (
-        open_table(table_path).fingerprint
-        == open_table(str(table_path)).fingerprint
-        == Table.load(table_path).fingerprint
-    )
-    with pytest.raises(ValueError, match="did you mean 'official'"):
-        open_table("offical")
-    with pytest.raises(ValueError, match=r"no table .*: give 'surrogate', 'official' or a table's directory$"):
-        open_table(table_path / "missing")
-    with pytest.raises(ValueError, match="no table 'xxx"):
-        open_table("x" * 5000)
-
-
-OPEN = "from setups.nasbench.table import open_table; print(open_table('surrogate').fingerprint)"
-
-
-def test_the_surrogate_is_built_in_place_of_a_damaged_one_and_then_kept(tmp_path: Path, monkeypatch) -> None:
-    from setups.nasbench.space import N_CELLS
-
-    monkeypatch.setenv("UFH_DATA", str(tmp_path))
-    write_table(surrogate_path(), columns_of(), source="surrogate")
-    os.truncate(surrogate_path() / "time4.npy", 100)
-    processes = [subprocess.Popen([sys.executable, "-c", OPEN], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    fingerprints = [process.communicate()[0].strip() for process in processes]
-    written = (surrogate_path() / "manifest.json").stat().st_mtime_ns
-    table = open_table("surrogate")
-    assert (surrogate_path() / "manifest.json").stat().st_mtime_ns == written
-    assert fingerprints == [table.fingerprint] * 2
-    assert (table.source, table.path) == ("surrogate", surrogate_path())
-    assert len(table.cells) == N_CELLS
-    assert Table.load(surrogate_path(), verify=True).fingerprint == table.fingerprint
-    assert os.listdir(surrogate_path().parent) == [surrogate_path().name]
-
-
-def test_a_data_directory_that_cannot_be_written_is_explained(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("UFH_DATA", str(tmp_path / "file"))
-    with pytest.raises(ValueError, match="UFH_DATA names another directory"):
-        open_table("surrogate")
