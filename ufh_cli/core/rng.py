@@ -50,7 +50,7 @@ class Rng:
     @classmethod
     def from_word(cls, word: int) -> Rng:
         """A SplitMix64 stream seeded by one word: cheap to make, for one evaluation."""
-        return cls(_splitmix_words(word).__next__)
+        return cls(_splitmix_words(word))
 
     def integer(self, n: int) -> int:
         """Uniform in {0, …, n − 1}; the bias is below n / 2**64."""
@@ -92,12 +92,15 @@ def _blocks(bit_generator: np.random.PCG64) -> Iterator[list[int]]:
         yield bit_generator.random_raw(_BLOCK).tolist()
 
 
-def _splitmix_words(state: int) -> Iterator[int]:
-    while True:
+def _splitmix_words(state: int) -> Callable[[], int]:
+    def next_word() -> int:
+        nonlocal state
         state = (state + _GOLDEN) & _MASK
         z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        yield z ^ (z >> 31)
+        return z ^ (z >> 31)
+
+    return next_word
 
 
 @nb.njit("Tuple((uint64, uint64))(uint64)", cache=True, inline="always")

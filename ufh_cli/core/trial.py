@@ -173,6 +173,7 @@ class Trial:
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
+        self._next_seed = streams.evaluation.word
         self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
         self._waiting: dict[Hashable, list[Job]] = {}
         self.result = TrialResult()
@@ -183,21 +184,22 @@ class Trial:
         workers, budget, result = self.workers, self.budget, self.result
         limit = math.inf if budget.candidates is None else budget.candidates
         target = budget.target_fitness
+        submit, start, wait, finish = workers.submit, self._start, workers.next, self._finish
         result.stopped_by = "candidates"
         before, free = 0.0, 0
         while True:
             while workers.idle and self.proposed < limit and workers.clock < budget.cost:
-                workers.submit(self._start())
+                submit(start())
             if not workers.busy:
                 break
-            job = workers.next()
+            job = wait()
             if workers.clock > budget.cost:
                 result.stopped_by = "budget"
                 break
             if job.waits and job.cached is None:
                 job.arrived = True
                 continue
-            self._finish(job)
+            finish(job)
             if not self.key_cost:  # else every candidate costs something
                 free = free + 1 if workers.clock == before else 0
                 before = workers.clock
@@ -221,7 +223,7 @@ class Trial:
         individual, hashes = self._propose()
         number = self.proposed
         self.proposed += 1
-        seed = self.streams.evaluation.word()  # one a candidate, hit or miss: the same under every technique
+        seed = self._next_seed()  # one a candidate, hit or miss: the same under every technique
         cache = technique.cache
         if cache is None:
             return Job(individual, number, seed, hashes * self.key_cost, None, True)

@@ -23,12 +23,16 @@ class Individual:
         What the search is told of it; −inf until then.
     """
 
-    __slots__ = ("candidate", "fitness", "key")
+    # Until they are known; not set on each individual, since so many are made.
+    key: Hashable | None = None
+    fitness = float("-inf")
 
-    def __init__(self, candidate: Any, key: Hashable | None = None, fitness: float = float("-inf")) -> None:
+    def __init__(self, candidate: Any, key: Hashable | None = None, fitness: float | None = None) -> None:
         self.candidate = candidate
-        self.key = key
-        self.fitness = fitness
+        if key is not None:
+            self.key = key
+        if fitness is not None:
+            self.fitness = fitness
 
 
 class SearchMethod(ABC):

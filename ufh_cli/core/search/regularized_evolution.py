@@ -37,14 +37,16 @@ class RegularizedEvolution(SearchMethod):
         self._asked = 0
 
     def ask(self, rng: Rng) -> Individual | None:
-        self._asked += 1
-        # The first P asked for are seeds. With many workers the P-th answer may still be out: then the tournament is
-        # held among those that are there, and only while it lacks members more seeds are drawn.
-        if self._asked <= self.population_size or self._told < self.tournament_size:
-            return None
+        alive = self._fitness
+        if self._told < self.population_size:
+            # The first P asked for are seeds. With many workers the P-th answer may still be out: then the tournament
+            # is held among those that are there, and only while it lacks members more seeds are drawn.
+            self._asked += 1
+            if self._asked <= self.population_size or self._told < self.tournament_size:
+                return None
+            alive = alive[: self._told]
         if self.fresh_probability and rng.uniform() < self.fresh_probability:
             return None
-        alive = self._fitness if self._told >= self.population_size else self._fitness[: self._told]
         return self._individuals[tournament_winner(alive, self.tournament_size, rng.word())]
 
     def tell(self, individual: Individual) -> None:
