@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ufh_command import contents, rows
+from ufh_command import contents, group, rows
 
 TRIALS = 9
 # A trial takes at least 30 evaluations of 10 ms.
@@ -45,19 +45,6 @@ def wait_for(condition, process) -> None:
     while not condition() and process.poll() is None:
         assert time.monotonic() < end, "it did not come to that within 30 seconds"
         time.sleep(0.005)
-
-
-def group(leader: int) -> list[int]:
-    """The living processes of a process group."""
-    members = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, number = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(number) == leader and state != "Z":
-            members.append(int(stat.parent.name))
-    return members
 
 
 def assert_nothing_lives(leader: int) -> None:

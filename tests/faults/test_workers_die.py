@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ufh_command import contents, rows
+from ufh_command import contents, group, rows
 
 from ufh_cli.experiment.evaluation import SetupSpec
 from ufh_cli.experiment.registry import load_setup
@@ -26,19 +26,6 @@ def entries(path):
 
 def lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def group(leader: int) -> list[int]:
-    """The living processes of a process group."""
-    members = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, number = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(number) == leader and state != "Z":
-            members.append(int(stat.parent.name))
-    return members
 
 
 def evaluators(leader: int) -> list[int]:

@@ -106,6 +106,19 @@ class Command:
         return outcome
 
 
+def group(leader: int) -> list[int]:
+    """The living processes of a process group."""
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, number = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(number) == leader and state != "Z":
+            members.append(int(stat.parent.name))
+    return members
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     """A CSV file as written."""
     with path.open(newline="", encoding="utf-8") as file:
