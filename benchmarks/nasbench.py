@@ -24,7 +24,7 @@ import numpy as np
 from peer_nasbench import load_peer, load_peer_with_torch
 
 from setups.nasbench import NasBench
-from setups.nasbench.space import OPS, from_matrix_ops
+from setups.nasbench.space import OPS, describe, from_matrix_ops
 from ufh_cli.core.hashing import functional_key
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.trial import Trial
@@ -142,7 +142,7 @@ class PeerSearch:
         key = self.peer.hash_module(pruned, labels)
         if key not in self.accuracies:
             start = time.process_time()
-            candidate = from_matrix_ops(pruned, ops)
+            candidate = self.setup.parse(describe(from_matrix_ops(pruned, ops)))
             fitness = self.setup.evaluate(candidate, Rng.from_word(0)).fitness
             self.accuracies[key] = (self.setup.hashable_outputs(candidate), fitness)
             self.untimed += time.process_time() - start

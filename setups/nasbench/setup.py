@@ -10,7 +10,7 @@ import numpy as np
 
 from setups.nasbench import data
 from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT
-from setups.nasbench.space import Space, describe, is_valid, pad, parse
+from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space, describe, is_valid, pad, parse
 from setups.nasbench.store import Progress, data_directory, open_table
 from setups.nasbench.table import Table
 from ufh_cli.core.rng import Rng
@@ -26,7 +26,8 @@ _SPACE_FILE = "space-v1.npy"
 class NasBench(Setup[int]):
     """NAS-Bench-101 (setup D, §4.4): cells of a convolutional network, looked up in a table.
 
-    A candidate is a spec: an unpruned graph of seven vertices, as one integer (see `setups.nasbench.enumeration`). Its
+    A candidate is a spec, an unpruned graph of seven vertices as one integer (see `setups.nasbench.enumeration`), with
+    the row of its cell in the table above its 32 bits: the compiled call that draws it looks up its cell as well. Its
     fitness is the validation accuracy after 108 epochs, its cost the simulated seconds of that training; the hashable
     outputs are four accuracies of the training of 4 epochs.
 
@@ -72,10 +73,6 @@ class NasBench(Setup[int]):
         if not np.array_equal(space.cells, self._table.cells):
             raise ValueError(f"the table in {self._table.path} does not hold exactly the cells of NAS-Bench-101")
         self._space = space
-        self._index = space.index
-        # The isomorphism class of the pruned graph (§6.3): its row in the enumeration of all cells. The compiled
-        # function itself takes the method's place, because it is called for every candidate.
-        self.structural_key = space.index  # type: ignore[assignment]
         self._runs = None if run == "random" else int(run)
         self._noise = noise
         self._mutation_rate = mutation_rate
@@ -100,19 +97,23 @@ class NasBench(Setup[int]):
 
     def random_candidate(self, rng: Rng) -> int:
         """A random valid spec: each edge with probability 1/2, uniform operations, until valid."""
-        return self._space.random(rng.word())
+        return self._space.random_located(rng.word())
 
     def mutate(self, candidate: int, rng: Rng) -> int:
         """The authors' mutation of the unpruned spec, repeated until valid."""
-        return self._space.mutate(candidate, rng.word(), self._mutation_rate)
+        return self._space.mutate_located(candidate, rng.word(), self._mutation_rate)
 
     def hashable_outputs(self, candidate: int) -> np.ndarray:
         """Four accuracies of run 0 of the 4-epoch training, shape (4,), float64 (§4.4)."""
-        return self._outputs[self._index(candidate)]
+        return self._outputs[candidate >> SPEC_BITS]
+
+    def structural_key(self, candidate: int) -> int:
+        """The isomorphism class of the pruned graph (§6.3): its row in the enumeration of all cells."""
+        return candidate >> SPEC_BITS
 
     def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
         """Validation accuracy after 108 epochs, and the seconds of that training."""
-        cell = self._index(candidate)
+        cell = candidate >> SPEC_BITS
         run = rng.integer(3) if self._runs is None else self._runs
         fitness = self._validation.item(cell, run)
         if self._noise:
@@ -121,19 +122,19 @@ class NasBench(Setup[int]):
 
     def reevaluate(self, candidate: int, rng: Rng) -> float:
         """Test accuracy after 108 epochs, the mean of the three trainings."""
-        return float(self._test[self._index(candidate)].mean(dtype=np.float64))
+        return float(self._test[candidate >> SPEC_BITS].mean(dtype=np.float64))
 
     def all_candidates(self) -> Iterable[int]:
         """One spec of each of the 423,624 cells."""
-        return map(pad, self._table.cells.tolist())
+        return map(self._space.locate, map(pad, self._table.cells.tolist()))
 
     def describe(self, candidate: int) -> str:
         """The spec's edges and operations on one line."""
-        return describe(candidate)
+        return describe(candidate & SPEC_MASK)
 
     def parse(self, text: str) -> int:
         """The spec that `describe` would write as `text`."""
-        return parse(text)
+        return self._space.locate(parse(text))
 
     def decisions(self) -> Sequence[int]:
         """21 edges, absent or present, then 5 operations."""
@@ -147,13 +148,13 @@ class NasBench(Setup[int]):
         for operation in reversed(choices[LABELS_SHIFT:]):
             labels = len(OPS) * labels + operation
         spec = MAX_VERTICES << VERTICES_SHIFT | labels << LABELS_SHIFT | edges
-        return spec if is_valid(spec) else None
+        return self._space.locate(spec) if is_valid(spec) else None
 
     def draw(self, candidate: int, axes: Any) -> None:
         """The spec as a graph; what pruning takes away is drawn pale."""
         from setups.nasbench.drawing import draw_spec
 
-        draw_spec(candidate, axes)
+        draw_spec(candidate & SPEC_MASK, axes)
 
     def fingerprint(self) -> str:
         """Names the table."""

@@ -50,6 +50,8 @@ __all__ = [
     "MAX_VERTICES",
     "N_CELLS",
     "OPS",
+    "SPEC_BITS",
+    "SPEC_MASK",
     "Space",
     "canonical_cell",
     "cell_index",
@@ -58,16 +60,22 @@ __all__ = [
     "from_matrix_ops",
     "is_code",
     "is_valid",
+    "locate",
+    "mutate_located",
     "mutate_spec",
     "pad",
     "parse",
     "prune",
+    "random_located",
     "random_spec",
     "to_matrix_ops",
 ]
 
 # The space is one mathematical object, so its table has one digest; a file or an enumeration with another one is wrong.
 _TABLE_DIGEST = 0xF872BA2F39E3D2B5
+
+SPEC_BITS = 32
+SPEC_MASK = (1 << SPEC_BITS) - 1
 
 _N_OPS = len(OPS)
 _N_INTERIOR = MAX_VERTICES - 2
@@ -168,6 +176,24 @@ def cell_index(table: np.ndarray, spec: int) -> int:
     return nb.int64(table[(graph >> KEPT_BITS) + kept_labels])
 
 
+@nb.njit(nb.int64(_TABLE, nb.int64), cache=True, nogil=True)
+def locate(table: np.ndarray, spec: int) -> int:
+    """`spec` with the row of its cell above its 32 bits: what a search handles, so that a cell is looked up once."""
+    return cell_index(table, spec) << SPEC_BITS | spec
+
+
+@nb.njit(nb.int64(_TABLE, nb.uint64), cache=True, nogil=True)
+def random_located(table: np.ndarray, word: int) -> int:
+    """`locate` of `random_spec`, in one call."""
+    return locate(table, random_spec(table, word))
+
+
+@nb.njit(nb.int64(_TABLE, nb.int64, nb.uint64, nb.float64), cache=True, nogil=True)
+def mutate_located(table: np.ndarray, located: int, word: int, rate: float) -> int:
+    """`locate` of `mutate_spec`, in one call."""
+    return locate(table, mutate_spec(table, located & SPEC_MASK, word, rate))
+
+
 class Space:
     """The search space with the table that makes it fast; about 15 MB.
 
@@ -186,6 +212,8 @@ class Space:
         ``mutate(spec, word, rate)`` is `mutate_spec`.
     index : callable
         ``index(spec)`` is `cell_index`, the row in `cells`.
+    locate, random_located, mutate_located : callable
+        The functions of these names, likewise.
     """
 
     def __init__(self, table: np.ndarray) -> None:
@@ -197,6 +225,9 @@ class Space:
         self.random: Callable[[int], int] = _bind(random_spec, self._table)
         self.mutate: Callable[[int, int, float], int] = _bind(mutate_spec, self._table)
         self.index: Callable[[int], int] = _bind(cell_index, self._table)
+        self.locate: Callable[[int], int] = _bind(locate, self._table)
+        self.random_located: Callable[[int], int] = _bind(random_located, self._table)
+        self.mutate_located: Callable[[int, int, float], int] = _bind(mutate_located, self._table)
 
     @classmethod
     def build(cls) -> Space:

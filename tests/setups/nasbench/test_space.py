@@ -9,11 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from nasbench_specs import LABELS, SEVEN, peer_spec, raw_specs, valid_specs
 
 from setups.nasbench.space import (
     N_CELLS,
     OPS,
+    SPEC_BITS,
+    SPEC_MASK,
     Space,
     canonical_cell,
     describe,
@@ -224,3 +227,15 @@ def test_another_array_is_no_space(size):
 def test_the_cells_cannot_be_overwritten(space):
     with pytest.raises(ValueError, match="read-only"):
         space.cells[0] = 1
+
+
+@given(word=st.integers(0, 2**64 - 1), rate=st.floats(0.0, 5.0))
+def test_located_specs_are_the_same_specs_with_their_row(space, word, rate):
+    located = space.random_located(word)
+    child = space.mutate_located(located, word, rate)
+    assert located == space.locate(space.random(word))
+    assert child == space.locate(space.mutate(space.random(word), word, rate))
+    assert (child & SPEC_MASK, child >> SPEC_BITS) == (
+        space.mutate(located & SPEC_MASK, word, rate),
+        space.index(child & SPEC_MASK),
+    )
