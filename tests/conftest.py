@@ -8,4 +8,6 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Some test imports tensorflow first; with oneDNN its results would depend on the number of threads.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     os.environ.setdefault("UFH_DATA", str(config.rootpath / ".pytest_cache" / "ufh-data"))

@@ -12,7 +12,7 @@ from ufh_cli.options import RESULTS, ConfigFile, Names, ResultsRoot, Settings, T
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (speedup, equivalents, collisions, calibrate, report):
+    for command in (speedup, equivalents, collisions, calibrate, export, report):
         app.command()(command)
 
 
@@ -124,6 +124,30 @@ def calibrate(
     target = out or path / "calibration.png"
     plot_settings(found, recommended, target, finished.notice)
     typer.echo(f"wrote {target}")
+
+
+def export(
+    setup: Annotated[str, typer.Argument(help="The setup that the result is of.")],
+    name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
+    out: Annotated[Path, typer.Option(help="The file to write; its ending says the form, such as model.keras.")],
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Write the best candidate of a result in a form that other programs read."""
+    from ufh_cli.core.rng import Rng
+    from ufh_cli.experiment.best import best_candidate
+    from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.series import select
+
+    series = max(select(name, results), key=lambda one: float((one.best() or {}).get("fitness", "-inf")))
+    found = series.results.experiment["setup"]
+    if found != setup:
+        raise InputError(f"{name} is of the setup {found}, not of {setup}")
+    made, candidate = best_candidate(series)
+    try:
+        sentence = made.export(candidate, out, Rng.from_seed([3, 0]))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{out}: {error}") from error
+    typer.echo(sentence)
 
 
 def report(

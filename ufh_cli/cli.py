@@ -92,7 +92,8 @@ def run(
 
     given = {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
     given |= {"workers": workers, "cache.warm": _folder(warm_cache, results)}
-    _run(make_experiment(*read_request(setup, config, given, settings, [])), name, resume, results, jobs, cluster)
+    experiment = make_experiment(*read_request(setup, config, given, settings, []))
+    _run(experiment, name, resume, results, jobs, cluster, best=True)
 
 
 @app.command()
@@ -302,12 +303,18 @@ def _folder(name: str | None, results: Path) -> str | None:
 
 
 def _run(
-    experiment: Experiment, name: str | None, resume: bool, results: Path, jobs: int | None, cluster: str | None
+    experiment: Experiment,
+    name: str | None,
+    resume: bool,
+    results: Path,
+    jobs: int | None,
+    cluster: str | None,
+    best: bool = False,
 ) -> None:
     from ufh_cli.experiment.errors import InputError
     from ufh_cli.experiment.run import choose_name, run_experiment
     from ufh_cli.experiment.series import split
-    from ufh_cli.experiment.tables import print_summary
+    from ufh_cli.experiment.tables import print_best, print_summary
 
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
@@ -324,11 +331,16 @@ def _run(
         typer.echo(f"interrupted; finished trials are in {path}; the same command goes on from there", err=True)
         raise
     print_summary(split(finished))
+    if best:
+        print_best(split(finished))
     typer.echo(f"\nfiles: {path}\nnext:  ufh plot {name}    ufh show {name} --best")
 
 
 def main() -> None:
     """The entry point: every error that the user can mend is one line and exit code 2."""
+    # Trials and workers are what uses the processors. On the small matrices of evaluations numpy's own threads only
+    # wait for each other; who has large ones sets the variable. It must be there before numpy is.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill loses no more than Ctrl-C
     usage_error: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
     try:

@@ -43,8 +43,8 @@ ResultsRoot = Annotated[Path, typer.Option("--results", help="Where results are 
 RESULTS = Path("results")
 KIND_NAMES = (
     "curves", "test-curves", "panels", "test-panels", "against-baseline", "test-against-baseline", "auc", "fitness",
-    "reevaluation", "hits", "hits-along", "repeats", "scatter", "response", "fitness-response", "test-response",
-    "distribution", "evaluations",
+    "reevaluation", "midway-reevaluation", "hits", "hits-along", "repeats", "scatter", "response", "fitness-response",
+    "test-response", "distribution", "evaluations", "learning",
 )  # fmt: skip
 Names = Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")]
 TableFile = Annotated[Path | None, typer.Option("--table", help="Also write the numbers to this CSV file.")]

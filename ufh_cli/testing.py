@@ -109,6 +109,28 @@ def check_evaluations(make_setup: MakeSetup) -> None:
     assert _all_same(_walk(setup, Rng.from_seed(7)), candidates), "after evaluations the setup proposes otherwise"
 
 
+def check_stages(make_setup: MakeSetup) -> None:
+    """Where there is a cheap first stage, it is a part of the evaluation, and stopping after it leaves no trace."""
+    setup, fresh = make_setup(), make_setup()
+    if not setup.staged:
+        return
+    overridden = type(setup).evaluate_in_stages is not Setup.evaluate_in_stages
+    assert overridden, "it is said to be staged, but has no evaluate_in_stages of its own"
+    for number, candidate in enumerate(_walk(setup, Rng.from_seed(11))[:_EVALUATED]):
+        first = next(setup.evaluate_in_stages(candidate, Rng.from_word(number)))  # and no further
+        stages = list(setup.evaluate_in_stages(candidate, Rng.from_word(number)))
+        assert len(stages) in (1, 2), f"an evaluation in stages has {len(stages)} of them, not one or two"
+        assert np.array_equal(first, stages[0], equal_nan=True), "the first stage found something else the second time"
+        assert all(0 < stage.cost < math.inf for stage in stages), "the cost of a stage is not a number above 0"
+        fitness, cost = fresh.evaluate(candidate, Rng.from_word(number))
+        assert np.array_equal(fitness, stages[-1].fitness, equal_nan=True), (
+            "the last stage has another fitness than evaluate"
+        )
+        assert math.isclose(cost, sum(stage.cost for stage in stages)), (
+            "the costs of the stages are not that of evaluate"
+        )
+
+
 def check_descriptions(make_setup: MakeSetup) -> None:
     """`describe` tells something; where `parse` exists, it reads it back to the same behaviour."""
     setup = make_setup()
@@ -158,6 +180,7 @@ CHECKS: Sequence[Callable[[MakeSetup], None]] = (
     check_candidates_survive_pickling,
     check_hashable_outputs,
     check_evaluations,
+    check_stages,
     check_descriptions,
     check_structural_keys,
     check_units,

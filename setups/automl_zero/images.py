@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
 import socket
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +30,9 @@ def load_images(source: str) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    images : float64 array (n, dimensions)
-        Flattened; pixels from 0 to 255 (digits: 0 to 16).
+    images : array (n, dimensions)
+        Flattened; pixels from 0 to 255 (digits: 0 to 16), as the source has them: CIFAR-10 as float64 would
+        take 1.2 GB.
     labels : int64 array (n,)
 
     Raises
@@ -41,7 +46,7 @@ def load_images(source: str) -> tuple[np.ndarray, np.ndarray]:
         images, labels = _cifar10()
     else:
         images, labels = _arrays(Path(source).expanduser())
-    return np.asarray(images, dtype=np.float64).reshape(len(images), -1), np.asarray(labels, dtype=np.int64).ravel()
+    return np.asarray(images).reshape(len(images), -1), np.asarray(labels, dtype=np.int64).ravel()
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:
@@ -53,23 +58,42 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cifar10() -> tuple[np.ndarray, np.ndarray]:
-    try:
-        cifar10 = importlib.import_module("keras.datasets.cifar10")
-    except ImportError:
-        raise ValueError(
-            'images "cifar10" need keras and tensorflow (pip install keras tensorflow); or name a folder of .npz files'
-        ) from None
-    cache = Path.home() / ".keras" / "datasets"
-    if not any(cache.glob("cifar-10-batches-py*")):
-        try:  # keras answers an unreachable host with a bare Exception, so ask first
+    missing = (
+        'images "cifar10" need keras and tensorflow (pip install keras tensorflow); '
+        "or name an .npz file: options.images=FILE.npz"
+    )
+    if importlib.util.find_spec("keras") is None:
+        raise ValueError(missing)
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    if not any(path.is_file() for path in (home / "datasets").glob("cifar-10-batches-py*")):
+        try:  # keras answers an unreachable host with a bare Exception, and takes long to be loaded, so ask first
             socket.create_connection((_CIFAR10_HOST, 443), timeout=10).close()
         except OSError as error:
             raise ValueError(
-                f'images "cifar10" are not in keras\' cache and {_CIFAR10_HOST} cannot be reached ({error}); '
-                "name a folder of .npz files instead"
+                f'images "cifar10" are not in keras\' cache, {home / "datasets"}, and {_CIFAR10_HOST} cannot be '
+                f"reached ({error}); fill the cache elsewhere by keras.datasets.cifar10.load_data(), or name an .npz "
+                "file with its x_train and y_train: options.images=FILE.npz"
             ) from None
+    try:
+        with _quiet_tensorflow():
+            cifar10 = importlib.import_module("keras.datasets.cifar10")
+    except ImportError:
+        raise ValueError(missing) from None
     (images, labels), _ = cifar10.load_data()
     return images, labels
+
+
+@contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """While it is loaded, tensorflow writes no notes on this processor."""
+    name = "TF_CPP_MIN_LOG_LEVEL"
+    unset = name not in os.environ
+    os.environ.setdefault(name, "3")
+    try:
+        yield
+    finally:
+        if unset:
+            del os.environ[name]
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -104,7 +104,7 @@ def classification_tasks(
         pair = pairs[order[i % len(pairs)]]
         rng = np.random.default_rng([seed, stream, i])
         chosen, targets = _stratified(labels, pair, train, valid, rng)
-        projected = images[chosen] @ rng.standard_normal((images.shape[1], features))
+        projected = images[chosen].astype(np.float64) @ rng.standard_normal((images.shape[1], features))
         mean, deviation = projected[:train].mean(axis=0), projected[:train].std(axis=0)
         projected = (projected - mean) / np.where(deviation > 0.0, deviation, 1.0)
         tasks.append(Task(projected[:train], targets[:train], projected[train:], targets[train:]))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Curves, Evaluation, Setup
 from ufh_cli.experiment import registry
 from ufh_cli.experiment.records import Results
 from ufh_cli.experiment.run import make_experiment, run_experiment
@@ -68,6 +68,18 @@ class Dials(Setup[Digits]):
 
     def structural_key(self, candidate: Digits) -> Digits:
         return candidate[:5]
+
+    def learning_curves(self, candidate: Digits, rng: Rng) -> Curves:
+        return Curves("turn", "digit", {"all": candidate, "first two": candidate[:2]})
+
+    def export(self, candidate: Digits, path: Path, rng: Rng) -> str:
+        if path.suffix != ".txt":
+            raise ValueError(f"digits are exported as .txt, not as {path.suffix}")
+        path.write_text(self.describe(candidate), encoding="utf-8")
+        return f"wrote {path}"
+
+    def details(self, candidate: Digits, fitness: float) -> str:
+        return f"sum of digits: {sum(candidate)}"
 
     def fingerprint(self) -> str:
         return "dials"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from ufh_cli.cli import app
 from ufh_cli.experiment.config import config_directory, read_config
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import Series
+from ufh_cli.experiment.series import MIDWAY, Series
 from ufh_cli.figures.distribution import evaluations_of_best
 from ufh_cli.figures.hits import hits_along
 from ufh_cli.figures.kinds import KINDS
@@ -138,3 +139,42 @@ def test_every_figure_of_the_report_can_be_made() -> None:
     used = {line[line.index("--config") + 1] for line in words if "--config" in line}
     assert used <= known
     assert used >= {path.stem for path in CONFIGS if path.stem.startswith("fig")}
+
+
+def test_unseen_data_at_half_the_budget_are_those_of_the_best_at_that_time(experiment: Run) -> None:
+    for one in experiment(budget={"cost": 60.0}):
+        half = one.column(MIDWAY)
+        for value, number in zip(half, one.numbers, strict=True):
+            early = [row["test_fitness"] for row in one.curves[number] if row["cost"] <= 30.0]
+            assert value == early[-1]
+        late = [rows[-1]["cost"] > 30.0 for rows in one.curves.values()]
+        assert any(late), "no trial improved in its second half, so that nothing was tested"
+
+
+def test_half_the_budget_needs_unseen_data_to_be_followed(experiment: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="reevaluate=improvements"):
+        KINDS["midway-reevaluation"](experiment(reevaluate="end"), tmp_path / "figure.png")
+
+
+def test_a_setup_that_does_not_learn_has_no_learning_curve(experiment: Run, tmp_path: Path, monkeypatch) -> None:
+    series = experiment(trials=1)
+    monkeypatch.setattr("ufh_cli.core.setup.Setup.learning_curves", lambda *_: None)
+    monkeypatch.delattr(sys.modules["dials_for_tests"].Dials, "learning_curves")
+    with pytest.raises(InputError, match=r"^one: .* no learning curve"):
+        KINDS["learning"](series, tmp_path / "figure.png")
+
+
+def test_the_best_candidate_is_exported(experiment: Run, tmp_path: Path) -> None:
+    series = experiment()
+    best = max((one.best() for one in series), key=lambda entry: entry["fitness"])
+    out = tmp_path / "best.txt"
+    command = ["export", "dials", "one", "--results", str(tmp_path), "--out"]
+    result = CliRunner().invoke(app, [*command, str(out)])
+    assert result.exit_code == 0, result.output
+    assert out.read_text(encoding="utf-8") == best["description"]
+    assert best["details"].startswith("sum of digits: ")
+    refused = CliRunner().invoke(app, [*command, str(tmp_path / "best.doc")])
+    assert isinstance(refused.exception, InputError)
+    assert ".doc" in str(refused.exception)
+    other = CliRunner().invoke(app, ["export", "counted", *command[2:], str(out)])
+    assert "is of the setup dials" in str(other.exception)

@@ -25,15 +25,20 @@ class Cluster:
 
     def __init__(self, folder: Path, path: list[Path]) -> None:
         self.folder = folder
-        self.environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *path]))}
+        self.environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *path])),
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+        }
         self.processes: list[subprocess.Popen] = []
         self.file = folder / "scheduler.json"
         self.scheduler = self._start("dask_scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard")
         self._wait_for(self.file.exists)
         self.address = json.loads(self.file.read_text())["address"]
 
-    def add_worker(self) -> subprocess.Popen:
-        return self._start("dask_worker", "--host=127.0.0.1", "--nthreads=1", "--no-nanny", "--no-dashboard")
+    def add_worker(self, *, nanny: bool = False) -> subprocess.Popen:
+        """A nanny, which is Dask's default, starts another process where one dies."""
+        kind = "--nanny" if nanny else "--no-nanny"
+        return self._start("dask_worker", "--host=127.0.0.1", "--nthreads=1", kind, "--no-dashboard")
 
     def wait_for_workers(self, count: int) -> None:
         from distributed import Client
@@ -42,9 +47,14 @@ class Cluster:
             client.wait_for_workers(count, timeout=30)
 
     def close(self) -> None:
+        for process in self.processes:  # a nanny that is asked to end takes its process with it
+            process.terminate()
         for process in self.processes:
-            process.kill()
-            process.wait()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _start(self, program: str, *arguments: str) -> subprocess.Popen:
         command = [sys.executable, "-m", f"distributed.cli.{program}", f"--scheduler-file={self.file}", *arguments]
@@ -124,6 +134,36 @@ def test_a_lost_scheduler_is_told_in_one_line_and_this_machine_goes_on(ufh, clus
     ufh(*options, "--workers=2")
     assert len({entry["number"] for entry in entries(path)}) == len(entries(path)) > kept
     assert lines(log) <= len(entries(path)) + 1
+
+
+@pytest.mark.parametrize(
+    ("status", "options"), [("died", ("--set=options.deadly=20",)),
+                            ("timeout", ("--set=options.endless=20", "--set=evaluation.timeout=8"))]
+)  # fmt: skip
+def test_evaluations_that_never_end_well_are_given_up_and_the_rest_goes_on(ufh, cluster, status, options):
+    """Each process that one has killed is started again by its nanny."""
+    for _ in range(2):
+        cluster.add_worker(nanny=True)
+    cluster.wait_for_workers(2)
+    # A random search proposes the same candidates whatever the order in which they are evaluated.
+    run = ("run", "faulty", "--trials=1", "--search=random_search", "--set=budget.candidates=60", *options)
+    process = ufh.start(*run, f"--name=there-{status}", f"--cluster={cluster.address}")
+    _, err = process.communicate(timeout=150)
+    assert (process.returncode, err) == (0, "")
+    ufh(*run, f"--name=here-{status}", "--workers=2")
+    there, here = ({entry["number"]: entry for entry in entries(ufh.folder / "results" / f"{where}-{status}")}
+                   for where in ("there", "here"))  # fmt: skip
+    assert there.keys() == here.keys() == set(range(60))
+    finished = {number for number, entry in there.items() if entry["status"] == "finished"}
+    assert all(there[number]["fitness"] == here[number]["fitness"] for number in finished)
+    lost = [entry for entry in there.values() if entry["status"] != "finished"]
+    assert {(entry["status"], entry["fitness"]) for entry in lost} == {(status, "-inf")}
+    hopeless = {number for number, entry in here.items() if entry["status"] != "finished"}
+    assert hopeless
+    # There, the first evaluation of a process loads the setup, and may be late on a busy machine for this alone.
+    assert hopeless == set(range(60)) - finished if status == "died" else hopeless.isdisjoint(finished)
+    (row,) = rows(ufh.folder / "results" / f"there-{status}" / "trials.csv")
+    assert (row["candidates"], row["lost"]) == ("60", str(len(lost)))
 
 
 def test_quick_setups_run_whole_trials_there_with_the_same_outcome(ufh, cluster):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ufh_command import contents, group, rows
+from ufh_command import contents, group, nothing_runs, rows
 
 from ufh_cli.experiment.evaluation import SetupSpec
 from ufh_cli.experiment.registry import load_setup
@@ -46,14 +46,6 @@ def wait_until(condition, process) -> None:
     while not condition() and process.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.005)
-
-
-def nothing_runs(leader: int) -> bool:
-    """Whether the last of a group ends soon."""
-    end = time.monotonic() + 5
-    while group(leader) and time.monotonic() < end:
-        time.sleep(0.02)
-    return not group(leader)
 
 
 FAULTS = {
@@ -175,3 +167,17 @@ def test_a_worker_with_other_data_is_refused(ufh, monkeypatch):
     assert spec._replace(data=setup.fingerprint()).make().fingerprint() == setup.fingerprint()
     with pytest.raises(ValueError, match="cos"):
         spec._replace(data="cos(3x)").make()
+
+
+@pytest.mark.parametrize("budget", ["--set=budget.candidates=40", "--set=budget.cost=40"])
+def test_the_processes_of_one_trial_serve_the_next(ufh, budget):
+    """Also when the budget ends a trial in the midst of evaluations."""
+    name = budget.rpartition(".")[2].replace("=", "-")
+    log = ufh.folder / f"{name}.log"
+    shared = ("--trials=4", "--technique=fec", "--set=budget.candidates=none", budget, f"--set=options.log={log.name}")
+    process = ufh.start(*RUN, *shared, f"--name={name}", "--set=options.delay=0.002")
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert len(rows(ufh.folder / "results" / name / "trials.csv")) == 4
+    assert len({line.split()[0] for line in log.read_text().splitlines()}) == 2
+    assert nothing_runs(process.pid)

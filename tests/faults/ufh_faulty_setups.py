@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from ufh_polynomials import Polynomials, Term
+from ufh_polynomials import SEEN, Polynomials, Term
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation
@@ -53,3 +54,21 @@ class Quick(Polynomials):
     """Polynomials for which no journal is worth while."""
 
     costly = False
+
+
+class Staged(Faulty):
+    """Polynomials of which the right half is looked at first; the log has a line a stage."""
+
+    staged = True
+
+    def evaluate(self, candidate: tuple[Term, ...], rng: Rng) -> Evaluation:
+        first, whole = self.evaluate_in_stages(candidate, rng)
+        return Evaluation(whole.fitness, first.cost + whole.cost)
+
+    def evaluate_in_stages(self, candidate: tuple[Term, ...], rng: Rng) -> Iterator[Evaluation]:
+        whole = super().evaluate(candidate, rng)  # logs the first stage
+        yield Evaluation(self._fitness(candidate, SEEN[SEEN >= 0]), 0.5)
+        if self.log:
+            with Path(self.log).open("a") as file:
+                file.write(f"{os.getpid()} whole\n")
+        yield Evaluation(whole.fitness, 0.5)

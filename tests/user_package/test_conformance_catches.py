@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,7 +253,72 @@ def _rounded_box(value: int) -> ForgetsOnPickling.Box:
     return ForgetsOnPickling.Box(value - value % 10)
 
 
+class Halves(Numbers):
+    """Its first stage looks at half of the fitness, for a third of the cost."""
+
+    staged = True
+
+    def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
+        return Evaluation(candidate + rng.uniform(), 3.0)
+
+    def evaluate_in_stages(self, candidate: int, rng: Rng) -> Iterator[Evaluation]:
+        yield Evaluation(candidate / 2, 1.0)
+        yield Evaluation(candidate + rng.uniform(), 2.0)
+
+
+class WholeTwice(Halves):
+    """Charges the first stage again."""
+
+    def evaluate_in_stages(self, candidate: int, rng: Rng) -> Iterator[Evaluation]:
+        yield Evaluation(candidate / 2, 1.0)
+        yield self.evaluate(candidate, rng)
+
+
+class DrawsInTheFirstStage(Halves):
+    """So that the second has other random numbers than `evaluate`."""
+
+    def evaluate_in_stages(self, candidate: int, rng: Rng) -> Iterator[Evaluation]:
+        yield Evaluation(rng.uniform(), 1.0)
+        yield Evaluation(candidate + rng.uniform(), 2.0)
+
+
+class StagesInTurn(Halves):
+    """A second call goes on where the first was dropped."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def evaluate_in_stages(self, candidate: int, rng: Rng) -> Iterator[Evaluation]:
+        if not self._begun:
+            self._begun = True
+            yield Evaluation(candidate / 2, 1.0)
+        self._begun = False
+        yield Evaluation(candidate + rng.uniform(), 2.0)
+
+
+class FreeFirstStage(Halves):
+    def evaluate_in_stages(self, candidate: int, rng: Rng) -> Iterator[Evaluation]:
+        yield Evaluation(candidate / 2, 0.0)
+        yield self.evaluate(candidate, rng)
+
+
+class ThreeStages(Halves):
+    def evaluate_in_stages(self, candidate: int, rng: Rng) -> Iterator[Evaluation]:
+        for part in (3, 2, 1):
+            yield Evaluation(candidate / part, 1.0)
+
+
+class StagedInWordsOnly(Numbers):
+    staged = True
+
+
 WRONG = [
+    (WholeTwice, testing.check_stages, "costs of the stages"),
+    (DrawsInTheFirstStage, testing.check_stages, "another fitness than evaluate"),
+    (StagesInTurn, testing.check_stages, "the second time"),
+    (FreeFirstStage, testing.check_stages, "cost of a stage"),
+    (ThreeStages, testing.check_stages, "not one or two"),
+    (StagedInWordsOnly, testing.check_stages, "no evaluate_in_stages"),
     (CoarseStructure, testing.check_structural_keys, "same structural key behave differently"),
     (ParsesAnother, testing.check_descriptions, "parse reads another candidate"),
     (ParsesAnotherOfCoarseStructure, testing.check_descriptions, "parse reads another candidate"),
@@ -275,7 +340,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("make_setup", [Numbers, Boxed, EqualButPickledOtherwise])
+@pytest.mark.parametrize("make_setup", [Numbers, Boxed, EqualButPickledOtherwise, Halves])
 def test_a_setup_that_is_right_passes(make_setup: type[Setup]) -> None:
     for check in testing.CHECKS:
         check(make_setup)

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,14 @@ def group(leader: int) -> list[int]:
         if int(number) == leader and state != "Z":
             members.append(int(stat.parent.name))
     return members
+
+
+def nothing_runs(leader: int) -> bool:
+    """Whether the last of a group ends soon."""
+    end = time.monotonic() + 5
+    while group(leader) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not group(leader)
 
 
 def rows(path: Path) -> list[dict[str, str]]:

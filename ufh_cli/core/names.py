@@ -1,9 +1,9 @@
-"""Unknown names in messages: what was probably meant."""
+"""Names that must be known ones, and what was probably meant by those that are not."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -13,3 +13,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known are {', '.join(names)}" if names else "there are none"
+
+
+def one_of(option: str, value: str, known: Sequence[str]) -> str:
+    """`value` if it is among `known`; `ValueError` with a hint else."""
+    if value not in known:
+        raise ValueError(f"{option} must be one of {', '.join(known)}, got {value!r}; {nearest(value, known)}")
+    return value

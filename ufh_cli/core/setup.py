@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -26,6 +27,22 @@ class Evaluation(NamedTuple):
 
     fitness: float
     cost: float
+
+
+class Curves(NamedTuple):
+    """How something went along, for a figure.
+
+    Attributes
+    ----------
+    x_label, y_label : str
+        What is counted along, and what is measured.
+    values : mapping of str to sequence of float
+        For each curve its name and the measurements at 1, 2, 3, …
+    """
+
+    x_label: str
+    y_label: str
+    values: Mapping[str, Sequence[float]]
 
 
 class Setup(ABC, Generic[C]):
@@ -54,6 +71,8 @@ class Setup(ABC, Generic[C]):
     few_structures : bool
         True when there are few enough different structural keys to remember them all, and they are much cheaper than
         hashable outputs: the functional key is then computed once for each (its cost is charged all the same).
+    staged : bool
+        True when `evaluate_in_stages` has a cheap first stage, after which a hurdle may stop a candidate.
     data_actions : mapping of str to callable
         What ``ufh data ACTION SETUP`` can do: ``"fetch"``, ``"convert"``, ``"verify"``. Each takes
         ``source: Path | None`` and ``progress: Callable[[int, int | None], None]`` (done, total), and returns a
@@ -68,6 +87,7 @@ class Setup(ABC, Generic[C]):
     free_reevaluation: ClassVar[bool] = False
     costly: bool = True
     few_structures: ClassVar[bool] = False
+    staged: bool = False
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
     prepared: ClassVar[str] = "its data"
 
@@ -97,6 +117,15 @@ class Setup(ABC, Generic[C]):
     @abstractmethod
     def evaluate(self, candidate: C, rng: Rng) -> Evaluation:
         """The fitness of `candidate` on the search's data (Method 2); all randomness comes from `rng`."""
+
+    def evaluate_in_stages(self, candidate: C, rng: Rng) -> Iterator[Evaluation]:
+        """What `evaluate` finds, with a cheap first stage before the whole; used where there is a hurdle.
+
+        Yields two evaluations, or one where the first stage is the whole. The last fitness is that of `evaluate` with
+        the same randomness; each cost is what was spent since the one before. The iterator may be dropped after the
+        first, so work for the second belongs behind it.
+        """
+        yield self.evaluate(candidate, rng)
 
     @abstractmethod
     def reevaluate(self, candidate: C, rng: Rng) -> float:
@@ -129,6 +158,21 @@ class Setup(ABC, Generic[C]):
         """Draw `candidate` on matplotlib's `axes`, for figures of equivalents; its description where not overridden."""
         axes.set_axis_off()
         axes.text(0.0, 1.0, self.describe(candidate), va="top", family="monospace", fontsize=7, wrap=True)
+
+    def details(self, candidate: C, fitness: float) -> str:
+        """What a person wants to know of a search's best candidate besides its description; "" for nothing."""
+        return ""
+
+    def learning_curves(self, candidate: C, rng: Rng) -> Curves | None:
+        """How one evaluation of `candidate` went along, for ``ufh plot --kind learning``; None where nothing learns."""
+        return None
+
+    def export(self, candidate: C, path: Path, rng: Rng) -> str:
+        """Write what `candidate` amounts to in a form that other programs read, for ``ufh export``.
+
+        Returns a sentence on what was written; `ValueError` with one clear line when it cannot be.
+        """
+        raise ValueError("this setup has nothing to export")
 
     def fingerprint(self) -> str:
         """Names the data behind evaluations, so that results on different data are told apart."""

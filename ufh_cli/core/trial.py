@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.hurdle import RollingHurdle, StagedFitness, check_hurdle, hurdle_again
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual, SearchMethod
 from ufh_cli.core.setup import Setup
@@ -86,6 +87,8 @@ class TrialResult:
         Of the full hits, those that evaluations of an earlier experiment answered.
     lost : int
         Of the evaluations, those that could not be finished; their candidates have the lowest fitness.
+    stopped : int
+        Of the evaluations, those that a hurdle stopped.
     cost : float
         Spent when the trial ended, in the setup's unit.
     duration : float
@@ -107,6 +110,7 @@ class TrialResult:
     waits: int = 0
     warm_hits: int = 0
     lost: int = 0
+    stopped: int = 0
     cost: float = 0.0
     duration: float = 0.0
     stopped_by: str = ""
@@ -137,6 +141,9 @@ class Trial:
         When to stop.
     workers : Workers or None
         Who evaluates; None is one simulated worker, the serial search.
+    hurdle : RollingHurdle or None
+        What the first stage of an evaluation must reach; belongs to this trial alone. A candidate that is stopped there
+        takes part in the search with the fitness of its first stage, but is never the best: that is another measure.
     follow_test : bool
         Re-evaluate on unseen data at each improvement, not only at the end.
     tolerance : float
@@ -156,10 +163,13 @@ class Trial:
         streams: Streams,
         budget: Budget,
         workers: Workers | None = None,
+        hurdle: RollingHurdle | None = None,
         follow_test: bool = False,
         tolerance: float = 0.0,
         observe: Callable[[Trial], None] | None = None,
     ) -> None:
+        if hurdle is not None:
+            check_hurdle(setup, technique)
         self.setup = setup
         self.search = search
         self.technique = technique
@@ -168,6 +178,7 @@ class Trial:
         self.streams = streams
         self.budget = budget
         self.workers = workers or SimulatedWorkers(setup)
+        self.hurdle = hurdle
         self.follow_test = follow_test
         self.tolerance = tolerance
         self.observe = observe
@@ -185,6 +196,8 @@ class Trial:
         limit = math.inf if budget.candidates is None else budget.candidates
         target = budget.target_fitness
         submit, start, wait, finish = workers.submit, self._start, workers.next, self._finish
+        if self.hurdle is not None:  # apart, so that other searches need not ask
+            start, finish = self._start_at_hurdle, self._finish_at_hurdle
         result.stopped_by = "candidates"
         before, free = 0.0, 0
         while True:
@@ -309,6 +322,24 @@ class Trial:
         if cache is not None and job.cached is None:
             self._release(individual)
 
+    def _start_at_hurdle(self) -> Job:
+        """`_start`, where there is a hurdle."""
+        assert self.hurdle is not None
+        job = self._start()
+        job.hurdle = self.hurdle.threshold if job.cached is None else hurdle_again(job.cached)
+        return job
+
+    def _finish_at_hurdle(self, job: Job) -> None:
+        """`_finish`, where there is a hurdle: it rolls on."""
+        assert self.hurdle is not None
+        if job.early is not None and job.hurdle is not None:
+            job.fitness = found = StagedFitness.of(job.fitness, job.early, job.hurdle)
+            self.result.stopped += found.stopped
+        self._finish(job)
+        fitness = job.individual.fitness
+        if isinstance(fitness, StagedFitness):  # else lost, or known from an earlier search
+            self.hurdle.observe(fitness.early)
+
     def _release(self, individual: Individual) -> None:
         """An evaluation is over: those that waited for it have their fitness."""
         key = individual.key
@@ -318,9 +349,11 @@ class Trial:
         for job in self._waiting.pop(key, ()):
             job.cached = individual.fitness
             if job.arrived:
-                self._finish(job)
+                (self._finish if self.hurdle is None else self._finish_at_hurdle)(job)
 
     def _improve(self, individual: Individual) -> None:
+        if isinstance(individual.fitness, StagedFitness) and individual.fitness.stopped:
+            return  # fitter in another measure
         result = self.result
         self.best_fitness = individual.fitness
         result.best = individual

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Protocol
 
+from ufh_cli.core.hurdle import evaluate_to_hurdle
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
@@ -30,8 +31,12 @@ class Job:
         The fitness that the cache answered with.
     evaluate : bool
         Whether it is to be evaluated.
+    hurdle : float or None
+        What its first stage must reach to be evaluated to the end, where there is a hurdle.
     fitness : float
         The evaluation's outcome.
+    early : float or None
+        The fitness after the first stage, where there is a hurdle.
     partial : bool
         The cache knows its key and wants a further evaluation (FEA).
     repeats : bool
@@ -50,6 +55,8 @@ class Job:
     waits = False
     arrived = False
     lost = False
+    hurdle: float | None = None
+    early: float | None = None
 
     def __init__(
         self,
@@ -95,7 +102,10 @@ class Workers(Protocol):
 
 def evaluate_job(setup: Setup, job: Job) -> Evaluation:
     """The job's evaluation, in this process."""
-    return setup.evaluate(job.individual.candidate, Rng.from_word(job.seed))
+    if job.hurdle is None:
+        return setup.evaluate(job.individual.candidate, Rng.from_word(job.seed))
+    found, job.early = evaluate_to_hurdle(setup, job.individual.candidate, Rng.from_word(job.seed), job.hurdle)
+    return found
 
 
 class SimulatedWorkers:

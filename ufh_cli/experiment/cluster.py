@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _CONNECT = 5.0  # seconds
-_COUNT_EVERY = 1.0  # seconds
+_COUNT_EVERY = _LOOK_EVERY = 1.0  # seconds
 
 
 class ClusterSite:
     """The processes of a Dask cluster (`ufh_cli.experiment.sites.Site`), through its executor.
 
     A process that dies is noticed by the scheduler, which gives its work to another; only what has killed several is
-    given up (``distributed.scheduler.allowed-failures``).
+    given up (``distributed.scheduler.allowed-failures``). The first call of a process takes
+    longer, for it loads the setup.
 
     Parameters
     ----------
@@ -38,12 +39,16 @@ class ClusterSite:
         When `distributed` is not installed, or there is no scheduler at `address`, or, later, when it is lost.
     """
 
+    ahead = 0
+
     def __init__(self, address: str, places: int | None = None) -> None:
         self._address = address
         self._fixed = places
         self._client = connect(address)
         self._executor = self._client.get_executor(pure=False)
-        self._calls: dict[Future[Any], tuple[str, float]] = {}  # Dask's key, when started
+        self._calls: dict[Future[Any], str] = {}  # Dask's keys, in the order of the calls
+        self._under_way: dict[Future[Any], tuple[str, float]] = {}  # at which process, and since when
+        self._looked = time.monotonic()
         self._count = 1
         self._counted = -_COUNT_EVERY
 
@@ -59,7 +64,7 @@ class ClusterSite:
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         key = f"ufh-{uuid.uuid4().hex}"
         future: Future[Any] = self._executor.submit(function, *arguments, key=key)
-        self._calls[future] = (key, time.monotonic())
+        self._calls[future] = key
         return future
 
     def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
@@ -70,9 +75,33 @@ class ClusterSite:
 
     def finish(self, future: Future[Any]) -> None:
         del self._calls[future]
+        self._under_way.pop(future, None)
 
-    def elapsed(self, future: Future[Any]) -> float:
-        return time.monotonic() - self._calls[future][1]
+    def elapsed(self, future: Future[Any]) -> float | None:
+        if time.monotonic() - self._looked > _LOOK_EVERY:
+            self._look()
+        if future not in self._under_way:
+            return None
+        return time.monotonic() - self._under_way[future][1]
+
+    def _look(self) -> None:
+        """Ask the scheduler who has which call: a process may have several, and the oldest is under way.
+
+        A call whose process has died is given to another one, where it may have to wait, and its time begins anew.
+        """
+        self._looked = time.monotonic()
+        try:
+            at = {str(key): address for address, keys in self._client.processing().items() for key in keys}
+        except OSError as error:
+            raise self._lost() from error
+        before, self._under_way = self._under_way, {}
+        taken = set()
+        for future, key in self._calls.items():
+            address = at.get(key)
+            if address is not None and address not in taken:
+                taken.add(address)
+                same = future in before and before[future][0] == address
+                self._under_way[future] = before[future] if same else (address, self._looked)
 
     def is_lost(self, error: BaseException) -> bool:
         from distributed import KilledWorker
@@ -81,6 +110,9 @@ class ClusterSite:
             raise self._lost() from error
         return isinstance(error, KilledWorker)
 
+    def was_begun(self, error: BaseException) -> bool:
+        return True
+
     def _lost(self) -> InputError:
         return InputError(
             f"the cluster at {self._address} is lost; everything finished is kept, and the same command goes on "
@@ -88,11 +120,15 @@ class ClusterSite:
         )
 
     def stop(self, future: Future[Any]) -> None:
-        key, _ = self._calls[future]
-        where = [address for address, keys in self._client.processing().items() if key in map(str, keys)]
+        address, _ = self._under_way[future]
         future.cancel()
-        if where:
-            self._client.restart_workers(where, raise_for_error=False)
+        self._client.restart_workers([address], raise_for_error=False)
+
+    def release(self) -> None:
+        for future in self._calls:
+            future.cancel()
+        self._calls.clear()
+        self._under_way.clear()
 
     def close(self) -> None:
         self._executor.shutdown(wait=False)

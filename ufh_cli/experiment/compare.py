@@ -42,8 +42,11 @@ class Difference:
     pairs: int
 
 
-def compare(first: Series, second: Series) -> list[Difference]:
-    """Differences in AUC, final fitness and re-evaluated fitness; trials are paired where both have the same seed.
+QUANTITIES = ("auc", "best_fitness", "reevaluated_fitness")
+
+
+def compare(first: Series, second: Series, quantities: Sequence[str] = QUANTITIES) -> list[Difference]:
+    """Differences in these columns; trials are paired where both have the same seed.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def compare(first: Series, second: Series) -> list[Difference]:
     if min(len(first.trials), len(second.trials)) < 2 or (paired and len(common) < 2):
         raise InputError("a comparison needs at least two finished trials on each side")
     found = []
-    for quantity in ("auc", "best_fitness", "reevaluated_fitness"):
+    for quantity in quantities:
         x, y = first.column(quantity), second.column(quantity)
         if paired:
             x, y = x[np.isin(first.numbers, common)], y[np.isin(second.numbers, common)]

@@ -70,14 +70,18 @@ class ProposalConfig(_Section):
 
 
 class EvaluationConfig(_Section):
-    """What happens to evaluations that do not end well: seconds, megabytes, and attempts when a worker dies.
+    """When evaluations are ended early: seconds, megabytes, attempts when a worker dies, and the hurdle.
 
     Only processes of their own can be ended and replaced: with several workers, a timeout or a memory limit.
+    The hurdle is a percentile of what the latest candidates had after their first stage, `hurdle_window` of them; none
+    is as many as the population has, or 100.
     """
 
     timeout: OptionalFloat = Field(default=None, gt=0)
     memory: OptionalFloat = Field(default=None, gt=0)
     attempts: Whole = Field(default=3, ge=1)
+    hurdle_percentile: OptionalFloat = Field(default=None, gt=0, le=100)
+    hurdle_window: OptionalWhole = Field(default=None, ge=1)
 
 
 class BudgetConfig(_Section):
@@ -129,6 +133,10 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(f"{source}: {error}") from error
     if config.cache.counterfactual and not set(parse_technique(config.technique)) & set(CACHES):
         raise InputError(f"{source}: cache.counterfactual needs a cache, but the technique is {config.technique!r}")
+    if config.evaluation.hurdle_percentile is not None and "fea" in parse_technique(config.technique):
+        raise InputError(
+            f"{source}: evaluation.hurdle_percentile: fea cannot average first stages with whole evaluations"
+        )
     method = config.search.get("method", "regularized_evolution")
     if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
@@ -246,6 +254,8 @@ def options_model(cls: type) -> type[BaseModel]:
                 hint = Whole
             elif typing.get_origin(hint) is Literal and all(isinstance(word, str) for word in typing.get_args(hint)):
                 hint = Annotated[hint, BeforeValidator(_word)]  # 0 for "0": the command line has no quotes
+            elif hint is str:
+                hint = Annotated[str, BeforeValidator(_word)]
             elif type(None) in typing.get_args(hint):
                 hint = Annotated[hint, BeforeValidator(_none_word)]
             fields[name] = (hint, default)

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any, NamedTuple
 
+from ufh_cli.core.hurdle import evaluate_to_hurdle
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.experiment.errors import InputError
@@ -20,12 +21,16 @@ _one_at_a_time = threading.Lock()  # a setup need not bear several threads, but 
 
 
 class Outcome(NamedTuple):
-    """An evaluation and how long it took; `status` says why when it could not be finished."""
+    """An evaluation and how long it took; `status` says why when it could not be finished.
+
+    `early` is the fitness after the first stage, where there is a hurdle.
+    """
 
     fitness: float
     cost: float
     seconds: float
     status: str = FINISHED
+    early: float | None = None
 
 
 class SetupSpec(NamedTuple):
@@ -80,16 +85,20 @@ def prepare(spec: SetupSpec) -> None:
     spec.make()
 
 
-def evaluate(spec: SetupSpec, candidate: Any, seed: int) -> Outcome:
-    """Evaluate `candidate` with the randomness of the word `seed`.
+def evaluate(spec: SetupSpec, candidate: Any, seed: int, hurdle: float | None = None) -> Outcome:
+    """Evaluate `candidate` with the randomness of the word `seed`, only to its first stage if that misses the `hurdle`.
 
     When there is not enough memory the outcome says so; its cost is NaN, for nobody knows it.
     """
     with _one_at_a_time:
         setup = spec.make()
+        early = None
         start = time.perf_counter()
         try:
-            fitness, cost = setup.evaluate(candidate, Rng.from_word(seed))
+            if hurdle is None:
+                fitness, cost = setup.evaluate(candidate, Rng.from_word(seed))
+            else:
+                (fitness, cost), early = evaluate_to_hurdle(setup, candidate, Rng.from_word(seed), hurdle)
         except MemoryError:
             return Outcome(-math.inf, math.nan, time.perf_counter() - start, "memory")
-        return Outcome(float(fitness), float(cost), time.perf_counter() - start)
+        return Outcome(float(fitness), float(cost), time.perf_counter() - start, early=early)

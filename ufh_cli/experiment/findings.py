@@ -151,13 +151,12 @@ def level(
 
 def _difference(pair: Pair, quantity: str) -> Difference:
     try:
-        differences = compare(*pair)
+        differences = compare(*pair, quantities=(quantity,))
     except InputError as error:
         raise InputError(f"{pair[1].results.name}, {pair[1].label}: {error}") from error
-    for found in differences:
-        if found.quantity == quantity:
-            return found
-    raise InputError(f"{pair[1].label}: {quantity!r} cannot be compared")
+    if not differences:
+        raise InputError(f"{pair[1].label}: {quantity!r} cannot be compared")
+    return differences[0]
 
 
 def _name(series: Series) -> str:

@@ -57,6 +57,8 @@ class Entry:
         Seconds that the trial had run when it was written, earlier runs included.
     status : str
         ``"finished"``, or why it has the lowest fitness: ``"died"``, ``"timeout"``, ``"memory"``.
+    hurdle, early : float or None
+        Only where there are hurdles: what the first stage had to reach, and its fitness, None if that is not known.
     """
 
     cell: int
@@ -70,9 +72,17 @@ class Entry:
     seconds: float
     elapsed: float
     status: str = FINISHED
+    hurdle: float | None = None
+    early: float | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a hurdle stopped it, so that `fitness` is that of the first stage."""
+        return self.hurdle is not None and self.early is not None and self.early < self.hurdle
 
 
 _NAMES = {field.name for field in fields(Entry)}
+_STAGED = {"hurdle", "early"}  # left out where they are None
 
 
 class Journal:
@@ -137,7 +147,7 @@ class Journal:
             if self._file is None:
                 # Trials of several processes append to one file: each line goes out in one write at its end.
                 self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND)
-            _write(self._file, _line({key: _ready(value) for key, value in asdict(entry).items()}))
+            _write(self._file, _line(_written(entry)))
             if time.monotonic() - self._synced > _SYNC_EVERY:
                 os.fsync(self._file)
                 self._synced = time.monotonic()
@@ -248,10 +258,10 @@ def _header(identity: str) -> dict[str, Any]:
 
 def _parse(line: bytes) -> Entry | None:
     values = _json(line)
-    if not isinstance(values, dict) or values.keys() != _NAMES:
+    if not isinstance(values, dict) or values.keys() | _STAGED != _NAMES:
         return None
     try:
-        for name in ("fitness", "cost", "seconds", "elapsed"):
+        for name in ("fitness", "cost", "seconds", "elapsed", *(values.keys() & _STAGED)):
             values[name] = float(values[name])
         whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number", "proposed"))
     except (TypeError, ValueError):
@@ -265,6 +275,11 @@ def _json(line: bytes) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
+
+
+def _written(entry: Entry) -> dict[str, Any]:
+    values = asdict(entry)
+    return {key: _ready(value) for key, value in values.items() if value is not None or key not in _STAGED}
 
 
 def _ready(value: Any) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
 from ufh_cli.core.workers import Job
@@ -17,6 +18,8 @@ from ufh_cli.experiment.sites import Site, error_of
 
 _HOPELESS = 5  # candidates lost before any was evaluated
 _TICK = 0.5  # seconds after which the watcher is told and late ones are looked for
+_LOOK_EVERY = 0.05  # seconds, at most so often
+_QUICK = 0.01  # seconds; of evaluations that take less, each worker has one more at hand
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Running:
     attempt : int
         The how many-th, from 1.
     place : int
-        Which of the workers, from 0.
+        Which of the workers, from 0; -1 while it waits for one.
     seconds : float
         How long it has been under way.
     timed_out : bool
@@ -39,7 +42,7 @@ class Running:
 
     job: Job
     attempt: int = 1
-    place: int = 0
+    place: int = -1
     seconds: float = 0.0
     timed_out: bool = False
 
@@ -52,6 +55,9 @@ class ParallelWorkers:
     is determined by the order of the evaluations and by how many candidates were proposed before each. The journal
     has both: what it holds is handed back before anything is started, and a resumed search sees what the interrupted
     one saw, whatever the number of workers then and now.
+
+    As long as evaluations take 10 ms or less on average, several workers of this machine have one more each at hand, so
+    that they need not wait for a proposal: up to 2k candidates are under way then.
 
     Parameters
     ----------
@@ -67,6 +73,8 @@ class ParallelWorkers:
         How often a candidate is tried whose worker dies, before it is given the lowest fitness.
     watch : callable or None
         Told now and then which evaluations are under way.
+    keep : bool
+        Whether the site may go on to serve another trial.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class ParallelWorkers:
         timeout: float | None = None,
         attempts: int = 3,
         watch: Callable[[Sequence[Running]], None] | None = None,
+        keep: bool = False,
     ) -> None:
         self.clock = 0.0
         self._spec = spec
@@ -86,6 +95,8 @@ class ParallelWorkers:
         self._timeout = timeout
         self._attempts = attempts
         self._watch = watch
+        self._keep = keep
+        self._looked = 0.0
         self._proposed = 0
         self._hits: deque[Job] = deque()
         self._waiting: list[Job] = []  # for another with their key
@@ -94,7 +105,7 @@ class ParallelWorkers:
         self._running: dict[Future[Outcome], Running] = {}
         self._finished: deque[Job] = deque()
         self._evaluations = 0
-        self._total_cost = 0.0
+        self._total_cost = self._total_seconds = 0.0
         self._lost = 0
 
     @property
@@ -103,12 +114,17 @@ class ParallelWorkers:
             return 0
         if self._replay and self.busy:
             return max(0, self._replay.proposed - self._proposed)
-        return max(0, self._site.places - self.busy)
+        return max(0, self._capacity - self.busy)
 
     @property
     def busy(self) -> int:
         at_hand = len(self._hits) + len(self._finished)
         return at_hand + len(self._waiting) + len(self._held) + len(self._queue) + len(self._running)
+
+    @property
+    def _capacity(self) -> int:
+        quick = self._evaluations > 0 and self._total_seconds <= _QUICK * self._evaluations
+        return self._site.places * (1 + (self._site.ahead if quick else 0))
 
     def submit(self, job: Job) -> None:
         self._proposed += 1
@@ -130,11 +146,14 @@ class ParallelWorkers:
     def close(self) -> None:
         """End everything that is under way; what is finished but was not told goes into the journal all the same."""
         try:
-            for future in self._site.wait(list(self._running), 0.0):
-                if error_of(future) is None:
+            while done := [one for one in self._site.wait(list(self._running), 0.0) if error_of(one) is None]:
+                for future in done:
                     self._collect(future)
         finally:
-            self._site.close()
+            if self._keep:
+                self._site.release()
+            else:
+                self._site.close()
 
     def _at_hand(self) -> Job | None:
         if self._hits:
@@ -159,35 +178,35 @@ class ParallelWorkers:
     def _evaluated(self) -> Job:
         while not self._finished:
             self._fill()
+            self._look_after()  # now that all places are taken
             done = self._site.wait(list(self._running), self._patience())
             for future in sorted(done, key=lambda future: self._running[future].job.number):
                 self._collect(future)
-            self._look_after()
         return self._finished.popleft()
 
     def _fill(self) -> None:
-        while self._queue and len(self._running) < self._site.places:
+        while self._queue and len(self._running) < self._capacity:
             running = self._queue.popleft()
-            taken = {other.place for other in self._running.values()}
-            running.place = next(place for place in range(len(taken) + 1) if place not in taken)
-            future = self._site.start(evaluate, self._spec, running.job.individual.candidate, running.job.seed)
+            job = running.job
+            future = self._site.start(evaluate, self._spec, job.individual.candidate, job.seed, job.hurdle)
             self._running[future] = running
 
     def _collect(self, future: Future[Outcome]) -> None:
         """Take in an evaluation that is over: tell it, or try again."""
         running = self._running[future]
-        outcome = self._outcome(future, running, self._site.elapsed(future))
+        outcome = self._outcome(future, running)
         if outcome is not None and self._replay is not None:
             self._replay.record(running.job, outcome, self._proposed)
         del self._running[future]  # not before: an interruption must find it
         self._site.finish(future)
         if outcome is None:
-            self._queue.appendleft(Running(running.job, attempt=running.attempt + 1))
+            begun = self._site.was_begun(error_of(future) or CancelledError())
+            self._queue.appendleft(Running(running.job, attempt=running.attempt + begun))
             return
         self._take(running.job, outcome)
         self._finished.append(running.job)
 
-    def _outcome(self, future: Future[Outcome], running: Running, seconds: float) -> Outcome | None:
+    def _outcome(self, future: Future[Outcome], running: Running) -> Outcome | None:
         """What came of it; None when it shall be tried again."""
         error = error_of(future)
         if error is None:
@@ -195,13 +214,13 @@ class ParallelWorkers:
             if outcome.status == FINISHED:
                 return outcome
         elif running.timed_out:
-            outcome = Outcome(-math.inf, math.nan, seconds, "timeout")
+            outcome = Outcome(-math.inf, math.nan, running.seconds, "timeout")
         elif not self._site.is_lost(error):
             raise error
-        elif running.attempt < self._attempts:
+        elif running.attempt < self._attempts or not self._site.was_begun(error):
             return None
         else:
-            outcome = Outcome(-math.inf, math.nan, seconds, "died")
+            outcome = Outcome(-math.inf, math.nan, running.seconds, "died")
         self._lost += 1
         if self._lost >= _HOPELESS and not self._evaluations:
             raise InputError(
@@ -212,25 +231,38 @@ class ParallelWorkers:
         return outcome._replace(cost=self._total_cost / self._evaluations if self._evaluations else 0.0)
 
     def _take(self, job: Job, outcome: Outcome) -> None:
-        job.fitness = outcome.fitness
+        job.fitness, job.early = outcome.fitness, outcome.early
         job.cost += outcome.cost
         job.lost = outcome.status != FINISHED
         if not job.lost:
             self._evaluations += 1
             self._total_cost += outcome.cost
+            self._total_seconds += outcome.seconds
 
     def _patience(self) -> float:
         """Seconds until something must be looked at."""
         if self._timeout is None:
             return _TICK
-        left = [self._timeout - self._site.elapsed(future) for future in self._running]
+        elapsed = [self._site.elapsed(future) for future in self._running]
+        left = [self._timeout - seconds for seconds in elapsed if seconds is not None]
         return max(0.01, min([_TICK, *left]))
 
     def _look_after(self) -> None:
+        """See what is under way, and what of it is late."""
+        now = time.monotonic()
+        if now - self._looked < min(_LOOK_EVERY, self._timeout or _LOOK_EVERY):
+            return
+        self._looked = now
         for future, running in self._running.items():
-            running.seconds = self._site.elapsed(future)
-            if self._timeout is not None and running.seconds > self._timeout and not running.timed_out:
+            seconds = self._site.elapsed(future)
+            if seconds is None:
+                continue
+            running.seconds = seconds
+            if running.place < 0:
+                taken = {other.place for other in self._running.values()}
+                running.place = next(place for place in range(len(self._running)) if place not in taken)
+            if self._timeout is not None and seconds > self._timeout and not running.timed_out:
                 running.timed_out = True
                 self._site.stop(future)
         if self._watch is not None:
-            self._watch(list(self._running.values()))
+            self._watch([running for running in self._running.values() if running.place >= 0])

@@ -1,7 +1,8 @@
 """A process of this machine that runs one call after the other, and that may be ended at any time.
 
 The standard library's process pool takes three threads to hand over a call, and a quarter of a millisecond and more of
-a processor; a pipe takes a fifth of it, which matters to evaluations of two milliseconds.
+a processor; a pipe takes a fifth of it, which matters to evaluations of two milliseconds. A call may lie in the pipe
+while the one before it runs: then the process goes from one to the next without waiting for this one to wake up.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -29,6 +31,10 @@ _MEGABYTE = 1_000_000
 
 class ProcessLost(RuntimeError):
     """A process has died, or was ended, before its call was over."""
+
+
+class NotBegun(ProcessLost):
+    """It has died before it came to this call, which waited for another to end."""
 
 
 class Worker:
@@ -57,12 +63,20 @@ class Worker:
         self.pipe, self._theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(self._theirs, memory, prepare))
         self._alone = alone
-        self._call: Future[Any] | None = None
-        self._submitted = 0.0
+        self._calls: deque[Future[Any]] = deque()  # the first is under way
+        self._began = 0.0  # when the first could begin
         self._ready: float | None = None  # when it had started up
+        self._ended: Future[Any] | None = None  # the call that it was killed for
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has: the one under way and those that wait for it."""
+        return len(self._calls)
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Begin a call; the one before must be over.
+        """Begin a call, or have it wait for those before it.
+
+        The pipe must have room for a call that waits, else this one waits as well.
 
         Raises
         ------
@@ -78,9 +92,11 @@ class Worker:
             self.pipe.send((function, arguments))
         except OSError as error:
             raise ProcessLost from error
-        self._submitted = time.monotonic()
-        self._call = Future()
-        return self._call
+        if not self._calls:
+            self._began = time.monotonic()
+        future: Future[Any] = Future()
+        self._calls.append(future)
+        return future
 
     def receive(self) -> None:
         """Take in what has come: that the process is ready, or how its call ended.
@@ -90,24 +106,39 @@ class Worker:
         InputError
             When the process cannot begin.
         """
-        assert self._call is not None
         try:
             result, error = self.pipe.recv()
         except (EOFError, OSError):
-            self._call.set_exception(ProcessLost())
+            self._fail()
             return
+        self._began = time.monotonic()  # the next call
         if self._ready is None:
-            self._ready = time.monotonic()
+            self._ready = self._began
             if error is not None:
                 raise error
         elif error is not None:
-            self._call.set_exception(error)
+            self._calls.popleft().set_exception(error)
         else:
-            self._call.set_result(result)
+            self._calls.popleft().set_result(result)
 
-    def elapsed(self) -> float:
-        """Seconds for which its call has been under way."""
-        return 0.0 if self._ready is None else time.monotonic() - max(self._submitted, self._ready)
+    def _fail(self) -> None:
+        """The process is dead: only the call under way can be to blame for it, unless it was killed for another."""
+        calls = list(self._calls)
+        self._calls.clear()
+        for call in calls:
+            guilty = call is calls[0] and self._ended in (None, call)
+            call.set_exception(ProcessLost() if guilty else NotBegun())
+
+    def elapsed(self, call: Future[Any]) -> float | None:
+        """Seconds for which a call has been under way; None while it waits for another."""
+        if not self._calls or self._calls[0] is not call:
+            return None
+        return 0.0 if self._ready is None else time.monotonic() - self._began
+
+    def end(self, call: Future[Any]) -> None:
+        """End a call by killing the process."""
+        self._ended = call
+        self.kill()
 
     def kill(self) -> None:
         """End it at once."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,46 +16,55 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 console = Console(stderr=True)
 
 
 class Bar:
-    """One line of progress.
+    """A bar, and a line of words below it.
 
     Parameters
     ----------
-    progress, task
-        The rich objects that draw it.
+    progress, task, words
+        The rich objects that draw them.
     """
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: Progress, task: TaskID, words: Text) -> None:
         self._progress = progress
         self._task = task
+        self._words = words
 
     def advance(self, steps: float = 1) -> None:
         """So many more are done."""
         self._progress.advance(self._task, steps)
 
     def show(self, *, done: float | None = None, total: float | None = None, note: str | None = None) -> None:
-        """Set how much is done and of how much, or the words behind the bar."""
-        changes = {"completed": done, "total": total, "note": note}
-        self._progress.update(self._task, **{key: value for key, value in changes.items() if value is not None})  # type: ignore[arg-type]
+        """Set how much is done and of how much, or the words below the bar."""
+        self._progress.update(self._task, completed=done, total=total)
+        if note is not None:
+            self._words.plain = note
 
 
 @contextmanager
 def progress_bar(title: str, total: float | None, *, done: int = 0, counted: bool = True) -> Iterator[Bar]:
     """A bar on the error output while the block runs."""
-    columns = [
+    progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn() if counted else TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    ]
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield Bar(progress, progress.add_task(title, total=total, completed=done, note=""))
+        console=console,
+    )
+    words = Text(style="dim", no_wrap=True, overflow="ellipsis")
+    bar = Bar(progress, progress.add_task(title, total=total, completed=done), words)
+    if not console.is_terminal:
+        yield bar
+        return
+    # The words have a line of their own, so that in a narrow terminal they do not push out the time that is left.
+    with Live(get_renderable=lambda: Group(progress, words) if words else progress, console=console, transient=True):
+        yield bar
 
 
 @contextmanager

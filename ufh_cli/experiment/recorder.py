@@ -17,12 +17,12 @@ from filelock import FileLock, Timeout
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.records import (
     CURVE_COLUMNS,
-    TRIAL_COLUMNS,
     experiment_differences,
     read_best,
     read_experiment,
     read_rows,
     read_table,
+    trial_columns,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Recorder:
         self.path = path
         self.swept = swept
         self._keys = tuple(swept[0]) if swept else ()
+        self._columns = trial_columns(experiment)
         self._trials: dict[tuple[int, int], list[str]] = {}
         self._curves: dict[tuple[int, int], list[list[str]]] = {}
         self._best: dict[tuple[int, int], dict[str, Any]] = {}
@@ -92,7 +93,7 @@ class Recorder:
         for record in records:
             where = (record.cell, record.trial)
             swept = list(self.swept[record.cell].values())
-            self._trials[where] = [*swept, *(_text(record.row[column]) for column in TRIAL_COLUMNS)]
+            self._trials[where] = [*swept, *(_text(record.row[column]) for column in self._columns)]
             self._curves[where] = [
                 [*swept, str(record.trial), *(_text(value) for value in point)] for point in record.curve
             ]
@@ -111,7 +112,7 @@ class Recorder:
         curves = [row for where in order for row in self._curves[where]]
         self._write_best()
         _write(self.path / "curves.csv", _csv_text([[*self._keys, *CURVE_COLUMNS], *curves]))
-        _write(self.path / "trials.csv", _csv_text([[*self._keys, *TRIAL_COLUMNS], *trials]))
+        _write(self.path / "trials.csv", _csv_text([[*self._keys, *self._columns], *trials]))
 
     def close(self) -> None:
         """Let others write."""
@@ -137,9 +138,9 @@ class Recorder:
         """Take over what an earlier run finished; a torn last line, and what belongs to it, is dropped."""
         cells = {tuple(swept.values()): index for index, swept in enumerate(self.swept)}
         width = len(self._keys)
-        for name, columns in (("trials.csv", TRIAL_COLUMNS), ("curves.csv", CURVE_COLUMNS)):
+        for name, columns in (("trials.csv", self._columns), ("curves.csv", CURVE_COLUMNS)):
             read_table(self.path / name, (*self._keys, *columns))  # refuses what is no number
-        for row in read_rows(self.path / "trials.csv", (*self._keys, *TRIAL_COLUMNS)):
+        for row in read_rows(self.path / "trials.csv", (*self._keys, *self._columns)):
             if tuple(row[:width]) in cells:
                 self._trials[cells[tuple(row[:width])], int(row[width])] = row
         self._curves = {where: [] for where in self._trials}
@@ -157,7 +158,7 @@ class Recorder:
         """A trial whose curve or best candidate was lost is run again."""
         width = len(self._keys)
         reached_place = width + CURVE_COLUMNS.index("best_fitness")
-        best_place = width + TRIAL_COLUMNS.index("best_fitness")
+        best_place = width + self._columns.index("best_fitness")
         for where, row in list(self._trials.items()):
             # An interruption in the middle of writing may have left rows twice.
             curve = self._curves[where] = [list(one) for one in dict.fromkeys(map(tuple, self._curves[where]))]

@@ -20,6 +20,7 @@ TRIAL_COLUMNS = (
     "hit_fraction", "cost", "cost_unit", "wall_seconds", "stopped_by", "partial_hits", "collisions", "comparisons",
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
+STOPPED = "stopped"  # a further column where there are hurdles
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
@@ -50,7 +51,7 @@ class Results:
         self.name = path.name
         self.experiment = read_experiment(path)
         self.over = list(self.experiment.get("over", {}))
-        self.trials = read_table(path / "trials.csv", (*self.over, *TRIAL_COLUMNS))
+        self.trials = read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment)))
         self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
         self.best = read_best(path / "best.json")
 
@@ -115,6 +116,13 @@ def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> di
     return {key: value for key, value in experiment.items() if key not in circumstances}
 
 
+def trial_columns(experiment: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of ``trials.csv`` after the swept ones."""
+    key = "hurdle_percentile"
+    hurdles = key in experiment.get("evaluation", {}) or f"evaluation.{key}" in experiment.get("over", {})
+    return (*TRIAL_COLUMNS, STOPPED) if hurdles else TRIAL_COLUMNS
+
+
 def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
     """The rows of a CSV file as text, without its header; a torn last line is left out."""
     if not path.exists():
@@ -149,7 +157,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
-    if column in _TEXT_COLUMNS or (column not in TRIAL_COLUMNS and column not in CURVE_COLUMNS):
+    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *CURVE_COLUMNS):
         return text
     if column in _FLOAT_COLUMNS:
         return float(text)

@@ -58,16 +58,16 @@ class Replay:
         Raises
         ------
         InputError
-            When it is about another candidate: the journal was written by a search that went otherwise.
+            When it is about another candidate or hurdle: the journal was written by a search that went otherwise.
         """
         entry = self._left.popleft()
-        if job is None or entry.number != job.number or entry.candidate != self._digest(job):
+        if job is None or (entry.number, entry.hurdle, entry.candidate) != (job.number, job.hurdle, self._digest(job)):
             raise InputError(
                 f"{self._journal.path}: the entry of trial {entry.trial}, candidate {entry.number}, is not about a "
                 f"candidate that this search proposes (ufh or the setup has changed, or the line is from elsewhere); "
                 f"choose another --name"
             )
-        return Outcome(entry.fitness, entry.cost, entry.seconds, entry.status)
+        return Outcome(entry.fitness, entry.cost, entry.seconds, entry.status, entry.early)
 
     def record(self, job: Job, outcome: Outcome, proposed: int) -> None:
         """Write what was found just now, when so many candidates were proposed."""
@@ -84,6 +84,8 @@ class Replay:
             seconds=round(outcome.seconds, 6),
             elapsed=round(self.seconds_before + time.perf_counter() - self._started, 3),
             status=outcome.status,
+            hurdle=job.hurdle,
+            early=outcome.early,
         )
         self._journal.append(entry)
 
@@ -91,10 +93,11 @@ class Replay:
         """For simulated workers, which evaluate in the order of proposals: answer, or evaluate here and record."""
         if self._left:
             outcome = self.answer(job)
+            job.early = outcome.early
         else:
             start = time.perf_counter()
             fitness, cost = evaluate_job(self._setup, job)
-            outcome = Outcome(float(fitness), float(cost), time.perf_counter() - start)
+            outcome = Outcome(float(fitness), float(cost), time.perf_counter() - start, early=job.early)
             self.record(job, outcome, job.number + 1)
         return Evaluation(outcome.fitness, outcome.cost)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.config import ExperimentConfig, check_budget
+from ufh_cli.experiment.config import BudgetConfig, ExperimentConfig, check_budget
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.journal import JOURNAL, Journal, experiment_identity
 from ufh_cli.experiment.parallel import Running
@@ -22,7 +23,7 @@ from ufh_cli.experiment.progress import Bar, progress_bar
 from ufh_cli.experiment.recorder import Recorder
 from ufh_cli.experiment.records import Results, decisive, experiment_differences, make_provenance
 from ufh_cli.experiment.sites import LocalSite, Site, ignore_interrupts
-from ufh_cli.experiment.status import Standing
+from ufh_cli.experiment.status import Standing, TrialStanding
 from ufh_cli.experiment.sweep import Cell, make_cells
 from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_key, make_setup
 from ufh_cli.experiment.warm import journal_digest, warm_evaluations
@@ -73,6 +74,7 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
     for cell in cells:
         check_budget(cell.config, source)
         check_key(cell)
+        check_stages(cell)
     written = cells[0].config.as_dict() | (
         {"over": {key: list(values) for key, values in over.items()}} if over else {}
     )
@@ -96,6 +98,15 @@ def check_key(cell: Cell) -> None:
         key(setup.random_candidate(Rng.from_seed(0)))
     except ValueError as error:
         raise InputError(f"hash: {error}") from error
+
+
+def check_stages(cell: Cell) -> None:
+    """A hurdle needs a setup that evaluates in stages."""
+    if cell.config.evaluation.hurdle_percentile is not None and not make_setup(cell.config).staged:
+        raise InputError(
+            f"evaluation.hurdle_percentile: with these options {cell.config.setup} evaluates in one stage, "
+            f"so that there is none to stop after"
+        )
 
 
 def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
@@ -137,11 +148,12 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
-            follow = Follow(bar, surroundings.journal)
+            budgets = [cell.config.budget for cell in experiment.cells]
+            follow = Follow(bar, budgets, set(finished) & set(everything), surroundings.journal)
             written = time.monotonic()
             for records in _run(experiment, tasks, jobs, cluster, surroundings, follow):
                 unwritten += records
-                bar.advance(len(records))
+                follow.finished(records)
                 follow.journal()
                 # Writing now and then, not after every trial, keeps the disk out of the way of quick trials.
                 if time.monotonic() - written > _WRITE_EVERY:
@@ -188,47 +200,75 @@ class Follow:
     Parameters
     ----------
     bar : Bar
-        Where.
+        Where; it counts trials, those under way by the part of their budget that is spent.
+    budgets : sequence of BudgetConfig
+        Of the cells.
+    done : set of tuple
+        (cell, trial) of what was finished before.
     journal : Path or None
         Tells of trials in other processes.
     """
 
-    def __init__(self, bar: Bar, journal: Path | None = None) -> None:
+    def __init__(self, bar: Bar, budgets: Sequence[BudgetConfig], done: set[Task], journal: Path | None = None) -> None:
         self._bar = bar
+        self._budgets = budgets
+        self._done = set(done)
         self._standing = None if journal is None else Standing(journal)
         self._shown = 0.0
-        self._trial = self._workers = ""
+        self._begun = 0.0  # of the trials under way, the part that is done
+        self._trial = ""
+        self._running: Sequence[Running] = ()
+
+    def finished(self, records: Sequence[TrialRecord]) -> None:
+        """These trials are finished."""
+        if records:
+            self._done.update((record.cell, record.trial) for record in records)
+            self._begun = 0.0
+            self._bar.show(done=len(self._done))
 
     def trial(self, trial: Trial) -> None:
         """A candidate of a trial in this process is finished."""
         if time.monotonic() - self._shown > _SHOW_EVERY:
-            result = trial.result
+            result, budget = trial.result, trial.budget
+            spent = [trial.workers.clock / budget.cost, result.candidates / (budget.candidates or math.inf)]
+            self._begun = min(max(spent), 1.0)
             self._trial = f"{result.candidates:,} candidates, best {trial.best_fitness:.6g}, {result.cache_hits:,} hits"
-            self._show([self._trial, self._workers])
+            self._show([self._trial, self._workers()])
 
     def workers(self, running: Sequence[Running]) -> None:
         """What the workers of a trial in this process are at."""
+        self._running = running  # also when it is not shown now: the next to show something shows this too
         if time.monotonic() - self._shown > _SHOW_EVERY:
-            ordered = sorted(running, key=lambda one: one.place)
-            self._workers = " | ".join(
-                f"worker {one.place + 1}: candidate {one.job.number:,}, {one.seconds:.0f} s" for one in ordered
-            )
-            self._show([self._trial, self._workers])
+            self._show([self._trial, self._workers()])
+
+    def _workers(self) -> str:
+        ordered = sorted(self._running, key=lambda one: one.place)
+        return " | ".join(
+            f"worker {one.place + 1}: candidate {one.job.number:,}, {one.seconds:.0f} s" for one in ordered
+        )
 
     def journal(self) -> None:
         """Trials in other processes may have gone on."""
         if self._standing is None or self._trial or time.monotonic() - self._shown < _SHOW_EVERY:
             return
         self._standing.update()
-        latest = sorted(self._standing.trials.items(), key=lambda item: item[1].written)[-_SHOWN_TRIALS:]
+        under_way = {task: found for task, found in self._standing.trials.items() if task not in self._done}
+        self._begun = sum(self._part(cell, found) for (cell, _), found in under_way.items())
+        latest = sorted(under_way.items(), key=lambda item: item[1].written)[-_SHOWN_TRIALS:]
         self._show(
-            f"trial {trial}: {found.evaluations:,} evaluations, best {found.best:.6g}"
+            f"trial {trial}: {found.candidates:,} candidates, {found.evaluations:,} evaluated, best {found.best:.6g}"
             for (_, trial), found in sorted(latest, key=lambda item: item[0])
         )
 
+    def _part(self, cell: int, found: TrialStanding) -> float:
+        """Of its budget, what a trial has spent on evaluations."""
+        budget = self._budgets[cell]
+        spent = [found.cost / (budget.cost or math.inf), found.evaluations / (budget.candidates or math.inf)]
+        return min(max(spent), 1.0)
+
     def _show(self, notes: Iterable[str]) -> None:
         self._shown = time.monotonic()
-        self._bar.show(note=" | ".join(filter(None, notes)))
+        self._bar.show(done=len(self._done) + self._begun, note=" | ".join(filter(None, notes)))
 
 
 def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Surroundings:

@@ -13,6 +13,8 @@ from ufh_cli.experiment.config import parse_setting
 from ufh_cli.experiment.errors import InputError, nearest
 from ufh_cli.experiment.records import Results, find_results
 
+MIDWAY = "midway_reevaluated_fitness"
+
 
 @dataclass(frozen=True)
 class Series:
@@ -37,8 +39,33 @@ class Series:
     results: Results
 
     def column(self, name: str) -> np.ndarray:
-        """A column of ``trials.csv`` as floats, shape (trials,)."""
+        """A column of ``trials.csv`` as floats, shape (trials,).
+
+        Or `MIDWAY`: the fitness on unseen data of what was best at half of the time span; NaN where it was not
+        followed.
+        """
+        if name == MIDWAY:
+            return np.array([self._midway(number) for number in self.numbers], dtype=float)
         return np.array([row[name] for row in self.trials], dtype=float)
+
+    def _midway(self, number: int) -> float:
+        half = self.time_span / 2
+        return next((row["test_fitness"] for row in reversed(self.curves[number]) if row["cost"] <= half), float("nan"))
+
+    @property
+    def time_span(self) -> float:
+        """The budget's cost, or the largest cost of the trials where it has none."""
+        budget = self.swept.get("budget.cost", self.results.experiment.get("budget", {}).get("cost"))
+        return float(budget) if budget is not None else float(np.nanmax(self.column("cost")))
+
+    def best(self) -> dict[str, Any] | None:
+        """The entry in ``best.json`` of the fittest of all its trials."""
+        entries = [
+            entry
+            for entry in self.results.best
+            if all(entry.get(key) == value for key, value in self.swept.items()) and "fitness" in entry
+        ]
+        return max(entries, key=lambda entry: float(entry["fitness"]), default=None)
 
     @property
     def numbers(self) -> list[int]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
-from ufh_cli.experiment.processes import ProcessLost, Worker, interruptions_held_back
+from ufh_cli.experiment.processes import NotBegun, ProcessLost, Worker, interruptions_held_back
+
+_PATIENCE = 1.0  # seconds; about as long as a process takes to start
 
 
 class Site(Protocol):
@@ -19,6 +23,10 @@ class Site(Protocol):
     @property
     def places(self) -> int:
         """How many can run at a time; it may change."""
+
+    @property
+    def ahead(self) -> int:
+        """How many more each place takes, to run them without a pause after the one before."""
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a call."""
@@ -29,8 +37,8 @@ class Site(Protocol):
     def finish(self, future: Future[Any]) -> None:
         """This future is done: its place is free again."""
 
-    def elapsed(self, future: Future[Any]) -> float:
-        """Seconds for which this call has been under way."""
+    def elapsed(self, future: Future[Any]) -> float | None:
+        """Seconds for which this call has been under way; None while it waits for the one before."""
 
     def is_lost(self, error: BaseException) -> bool:
         """Whether this error of a future means that the process died, and not that the function raised it.
@@ -41,8 +49,14 @@ class Site(Protocol):
             When it means that there is no such place any more.
         """
 
+    def was_begun(self, error: BaseException) -> bool:
+        """Whether a call that was lost with this error was under way then."""
+
     def stop(self, future: Future[Any]) -> None:
-        """End a call by force; what ran it is replaced."""
+        """End a call that is under way, by force; what ran it is replaced."""
+
+    def release(self) -> None:
+        """Forget all calls; what ran them may stay for others."""
 
     def close(self) -> None:
         """End everything."""
@@ -63,6 +77,7 @@ class HereSite:
     """This process: a call is over when it has been started."""
 
     places = 1
+    ahead = 0
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -81,7 +96,13 @@ class HereSite:
     def is_lost(self, error: BaseException) -> bool:
         return False
 
+    def was_begun(self, error: BaseException) -> bool:
+        return True
+
     def stop(self, future: Future[Any]) -> None:
+        pass
+
+    def release(self) -> None:
         pass
 
     def close(self) -> None:
@@ -108,54 +129,84 @@ class LocalSite:
 
     def __init__(self, places: int, memory: float | None = None, prepare: Callable[[], object] = os.getpid) -> None:
         self.places = places
+        # With one process, what is proposed next must know how the last one ended: it is the serial search.
+        self.ahead = 1 if places > 1 else 0
         self._memory = memory
         self._prepare = prepare
         self._all: list[Worker] = []  # also one that is just starting when an interruption comes
-        self._free: list[Worker] = []
         self._used: dict[Future[Any], Worker] = {}
+        self._released = False
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        if self._released:
+            self._settle()
+        worker = self._least_busy()
         while True:
-            worker = self._free.pop() if self._free else self._new()
             try:
                 future = worker.start(function, *arguments)
-            except ProcessLost:  # it died while it had nothing to do
-                self._end(worker)
+            except ProcessLost:  # it has died just now; `wait` will tell those whose calls it had
+                if not worker.calls:
+                    self._end(worker)
+                worker = self._new()
                 continue
             self._used[future] = worker
             return future
 
     def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
-        workers = {self._used[future].pipe: self._used[future] for future in futures if not future.done()}
-        done = len(workers) < len(self._used)
-        for pipe in wait(workers, 0 if done else timeout):
+        futures = list(futures)
+        pending = [future for future in futures if not future.done()]
+        workers = {self._used[future].pipe: self._used[future] for future in pending}
+        ready = wait(workers, 0 if len(pending) < len(futures) else timeout)
+        if ready:
             with interruptions_held_back():
-                workers[pipe].receive()  # type: ignore[index]
+                for pipe in ready:
+                    workers[pipe].receive()  # type: ignore[index]
         return [future for future in futures if future.done()]
 
     def finish(self, future: Future[Any]) -> None:
         worker = self._used.pop(future)
-        if isinstance(error_of(future), ProcessLost):
+        if isinstance(error_of(future), ProcessLost) and worker in self._all:
             self._end(worker)
-        else:
-            self._free.append(worker)
 
-    def elapsed(self, future: Future[Any]) -> float:
-        return self._used[future].elapsed()
+    def elapsed(self, future: Future[Any]) -> float | None:
+        return self._used[future].elapsed(future)
 
     def is_lost(self, error: BaseException) -> bool:
         return isinstance(error, ProcessLost)
 
+    def was_begun(self, error: BaseException) -> bool:
+        return not isinstance(error, NotBegun)
+
     def stop(self, future: Future[Any]) -> None:
-        self._used[future].kill()
+        self._used[future].end(future)
+
+    def release(self) -> None:
+        self._used.clear()
+        self._released = True
 
     def close(self) -> None:
         for worker in self._all:
             worker.kill()
         for worker in list(self._all):
             self._end(worker)
-        self._free.clear()
         self._used.clear()
+
+    def _least_busy(self) -> Worker:
+        worker = min(self._all, key=lambda worker: worker.calls, default=None)
+        if worker is None or (worker.calls and len(self._all) < self.places):
+            return self._new()
+        return worker
+
+    def _settle(self) -> None:
+        """Calls that nobody wants any more are waited for as long as a new process would take, and then ended."""
+        self._released = False
+        end = time.monotonic() + _PATIENCE
+        for worker in list(self._all):
+            while worker.calls and worker.pipe.poll(max(0.0, end - time.monotonic())):
+                with interruptions_held_back():
+                    worker.receive()
+            if worker.calls:
+                self._end(worker)
 
     def _new(self) -> Worker:
         worker = Worker(self._memory, self._prepare, alone=self.places == 1)
@@ -165,3 +216,26 @@ class LocalSite:
     def _end(self, worker: Worker) -> None:
         worker.close()
         self._all.remove(worker)
+
+
+class KeptSite:
+    """The processes of one trial, kept for the next one where that wants the same."""
+
+    def __init__(self) -> None:
+        self._site: LocalSite | None = None
+        self._wanted: tuple[Any, ...] = ()
+
+    def get(self, places: int, memory: float | None, prepare: Callable[..., object], *arguments: Hashable) -> LocalSite:
+        """A `LocalSite` whose processes begin with ``prepare(*arguments)``; another one is closed."""
+        wanted = (places, memory, prepare, arguments)
+        if self._site is None or wanted != self._wanted:
+            self.close()
+            self._site = LocalSite(places, memory, partial(prepare, *arguments))
+            self._wanted = wanted
+        return self._site
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._site is not None:
+            self._site.close()
+            self._site = None

@@ -24,8 +24,12 @@ class TrialStanding:
     ----------
     evaluations : int
         Finished, the lost ones included.
+    candidates : int
+        Proposed when the last of them was taken in.
     best : float
         The highest fitness among them.
+    cost : float
+        Of the evaluations; hashes are not in the journal.
     seconds : float
         How long the trial has run.
     lost : Counter of str
@@ -35,7 +39,9 @@ class TrialStanding:
     """
 
     evaluations: int = 0
+    candidates: int = 0
     best: float = -math.inf
+    cost: float = 0.0
     seconds: float = 0.0
     lost: Counter[str] = field(default_factory=Counter)
     written: int = 0
@@ -91,7 +97,10 @@ class Standing:
         self._lines += 1
         trial = self.trials.setdefault(where, TrialStanding())
         trial.evaluations += 1
-        trial.best = max(trial.best, entry.fitness)
+        if not entry.stopped:
+            trial.best = max(trial.best, entry.fitness)
+        trial.candidates = max(trial.candidates, entry.proposed)
+        trial.cost += entry.cost
         trial.seconds = entry.elapsed
         trial.written = self._lines
         if entry.status != FINISHED:

@@ -13,7 +13,7 @@ from rich.table import Table
 from ufh_cli.experiment.comparable import other_differences
 from ufh_cli.experiment.compare import Difference, wilson_interval
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.records import Results
+from ufh_cli.experiment.records import STOPPED, Results
 from ufh_cli.experiment.registry import load_setup, setup_entry_points
 from ufh_cli.experiment.series import Series
 from ufh_cli.experiment.status import Status
@@ -33,6 +33,9 @@ def print_summary(series: Sequence[Series]) -> None:
     counterfactual = any(one.column("comparisons").any() for one in series)
     if counterfactual:
         table.add_column("wrong hits", justify="right")
+    hurdles = any(STOPPED in row for one in series for row in one.trials)
+    if hurdles:
+        table.add_column(STOPPED, justify="right")
     for one in series:
         row = [
             *(one.swept.values() if keys else [one.label]),
@@ -43,6 +46,9 @@ def print_summary(series: Sequence[Series]) -> None:
         ]
         if counterfactual:
             row.append(_collision_rate(one))
+        if hurdles:
+            known = one.trials and STOPPED in one.trials[0]
+            row.append(f"{one.column(STOPPED).mean():,.0f}" if known else "–")
         table.add_row(*row)
     console.print(table)
     for notice in dict.fromkeys(one.results.notice for one in series):
@@ -94,20 +100,17 @@ def print_status(results: Results, status: Status) -> None:
 def print_best(series: Sequence[Series]) -> None:
     """The fittest candidate of each series."""
     for one in series:
-        entries = [
-            entry
-            for entry in one.results.best
-            if all(entry.get(key) == value for key, value in one.swept.items()) and "fitness" in entry
-        ]
-        if not entries:
+        best = one.best()
+        if best is None:
             continue
-        best = max(entries, key=lambda entry: float(entry["fitness"]))
         unseen = float(best["reevaluated_fitness"])
         console.print(
             f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
             f"trial {best['trial']}, key {best['key']}",
         )
         console.print(best["description"], soft_wrap=True)
+        if "details" in best:
+            console.print(f"\n{best['details']}", soft_wrap=True)
 
 
 def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.timecourse import Improvement
@@ -21,7 +21,7 @@ from ufh_cli.experiment.evaluation import SetupSpec, prepare
 from ufh_cli.experiment.journal import Journal
 from ufh_cli.experiment.parallel import ParallelWorkers, Running
 from ufh_cli.experiment.replay import Replay
-from ufh_cli.experiment.sites import HereSite, LocalSite, Site
+from ufh_cli.experiment.sites import HereSite, KeptSite, Site
 from ufh_cli.experiment.warm import warm_evaluations
 
 
@@ -111,6 +111,7 @@ def make_trial(
             target_fitness=config.budget.target_fitness,
         ),
         workers=workers or SimulatedWorkers(setup, config.workers),
+        hurdle=make_hurdle(config),
         follow_test=config.reevaluate == "improvements" or (config.reevaluate == "auto" and setup.free_reevaluation),
         tolerance=config.cache.tolerance,
         observe=observe,
@@ -133,6 +134,14 @@ def _technique(config: ExperimentConfig, streams: Streams) -> Technique:
     )
 
 
+def make_hurdle(config: ExperimentConfig) -> RollingHurdle | None:
+    """What the first stages of one trial must reach, where `config` asks for a hurdle."""
+    percentile, window = config.evaluation.hurdle_percentile, config.evaluation.hurdle_window
+    if percentile is None:
+        return None
+    return RollingHurdle(percentile=percentile, window=window or config.search.get("population_size", 100))
+
+
 def make_key(config: ExperimentConfig, setup: Setup) -> tuple[KeyFunction, float]:
     """The function from candidate to key that `config` asks for, and what one key costs."""
     if config.hash.kind == "structural":
@@ -148,8 +157,9 @@ def run_one(
     surroundings: Surroundings,
     observe: Callable[[Trial], None] | None = None,
     watch: Callable[[Sequence[Running]], None] | None = None,
+    kept: KeptSite | None = None,
 ) -> TrialRecord:
-    """Run one trial and put its outcome into the form that is written."""
+    """Run one trial and put its outcome into the form that is written; processes are those `kept` from the last."""
     start = time.perf_counter()
     setup = make_setup(config)
     journal = replay = None
@@ -158,7 +168,7 @@ def run_one(
         replay = Replay(journal, setup, cell, trial)
     seconds_before = 0.0 if replay is None else replay.seconds_before
     warm = warm_evaluations(config, surroundings.warm)
-    workers = make_workers(config, setup, replay, surroundings.cluster, watch)
+    workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept)
     try:
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
     finally:
@@ -183,6 +193,7 @@ def make_workers(
     replay: Replay | None,
     cluster: str | None = None,
     watch: Callable[[Sequence[Running]], None] | None = None,
+    kept: KeptSite | None = None,
 ) -> Workers:
     """Those who evaluate: simulated ones, this process, processes of this machine, or a cluster."""
     spec = setup_spec(config)
@@ -195,7 +206,7 @@ def make_workers(
         spec = spec._replace(data=setup.fingerprint())
         site = ClusterSite(cluster, config.workers if config.workers > 1 else None)
     elif is_parallel(config, setup):
-        site = LocalSite(config.workers, config.evaluation.memory, partial(prepare, spec))
+        site = (kept or KeptSite()).get(config.workers, config.evaluation.memory, prepare, spec)
     elif replay is not None:
         site = HereSite()
     else:
@@ -207,6 +218,7 @@ def make_workers(
         timeout=config.evaluation.timeout,
         attempts=config.evaluation.attempts if cluster is None else 1,  # a cluster's scheduler has its own
         watch=watch,
+        keep=kept is not None and cluster is None,
     )
 
 
@@ -224,6 +236,9 @@ def make_record(
             "key": f"{key:016x}" if isinstance(key, int) else repr(key),
             "description": setup.describe(result.best.candidate),
         }
+        details = setup.details(result.best.candidate, result.best.fitness)
+        if details:
+            best["details"] = details
     row = {
         "trial": trial,
         "seed": config.seed,
@@ -246,5 +261,6 @@ def make_record(
         "waits": result.waits,
         "warm_hits": result.warm_hits,
         "lost": result.lost,
+        "stopped": result.stopped,
     }
     return TrialRecord(cell, trial, row, result.curve, best)

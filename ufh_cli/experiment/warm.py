@@ -68,12 +68,16 @@ def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=4)
 def _read(name: str, digest: str, cells: frozenset[int]) -> Evaluations:
-    """The evaluations of some cells; once a process, as long as the journal is the one with this digest."""
+    """The evaluations of some cells; once a process, as long as the journal is the one with this digest.
+
+    Those that a hurdle stopped are left out: in another search it stands elsewhere.
+    """
     seen = set()
     evaluations = []
     for entry in read_entries(Path(name) / JOURNAL):
         where = (entry.cell, entry.trial, entry.number)
-        if entry.cell in cells and entry.status == FINISHED and entry.key is not None and where not in seen:
+        whole = entry.status == FINISHED and not entry.stopped
+        if entry.cell in cells and whole and entry.key is not None and where not in seen:
             seen.add(where)
             evaluations.append((int(entry.key, 16), entry.fitness))
     if not evaluations:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from ufh_cli.core.trial import Trial
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.parallel import Running
-from ufh_cli.experiment.sites import Site, error_of, ignore_interrupts
+from ufh_cli.experiment.sites import KeptSite, Site, error_of, ignore_interrupts
 from ufh_cli.experiment.sweep import Cell
 from ufh_cli.experiment.trials import Surroundings, TrialRecord, run_one
 
@@ -25,9 +25,16 @@ def run_here(
     observe: Callable[[Trial], None] | None = None,
     watch: Callable[[Sequence[Running]], None] | None = None,
 ) -> Iterator[list[TrialRecord]]:
-    """Run the tasks one after the other in this process; `observe` and `watch` follow each trial from within."""
-    for cell, trial in tasks:
-        yield [run_one(cells[cell].config, cell, trial, surroundings, observe, watch)]
+    """Run the tasks one after the other in this process; `observe` and `watch` follow each trial from within.
+
+    Where trials have processes of their own, the next one uses those of the last.
+    """
+    kept = KeptSite()
+    try:
+        for cell, trial in tasks:
+            yield [run_one(cells[cell].config, cell, trial, surroundings, observe, watch, kept)]
+    finally:
+        kept.close()
 
 
 def run_beside(

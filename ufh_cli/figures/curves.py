@@ -32,7 +32,7 @@ def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fi
 
 def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Sequence[str] | None = None) -> None:
     """The mean time-courses with their bands on `axes`, named and with a legend."""
-    end = max(time_span(one) for one in series)
+    end = max(one.time_span for one in series)
     grid = np.linspace(end / _POINTS, end, _POINTS)
     lows: list[float] = []
     highs: list[float] = []
@@ -51,12 +51,6 @@ def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Seque
     axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
     axes.set_ylabel("best fitness so far" if quantity == "best_fitness" else "its fitness on unseen data")
     axes.legend(title="mean ± 2 SEM", loc="lower right")
-
-
-def time_span(series: Series) -> float:
-    """The largest cost of its trials, or its budget."""
-    budget = series.swept.get("budget.cost", series.results.experiment.get("budget", {}).get("cost"))
-    return float(budget) if budget is not None else float(np.nanmax(series.column("cost")))
 
 
 def band_of(series: Series, grid: np.ndarray, quantity: str) -> Band:

@@ -10,15 +10,15 @@ import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.experiment.baseline import condition_label
+from ufh_cli.experiment.best import best_candidate
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.rerun import config_of
+from ufh_cli.experiment.progress import progress_bar
 from ufh_cli.experiment.series import Series
-from ufh_cli.experiment.trials import make_setup
 from ufh_cli.figures.style import AXIS_LABELS, COLOURS, DASHES, figure, line_styles, notice_of, technique_name
 
 _COLUMNS = 2
 _BINS = 24
-_EVALUATIONS = 1000
+_LOOKED_UP, _TRAINED = 1000, 100  # evaluations of one candidate, by what they take
 
 
 def plot_distribution(series: Sequence[Series], out: Path, *, quantity: str = "reevaluated_fitness") -> None:
@@ -61,39 +61,36 @@ def _draw_histograms(axes: Any, members: Sequence[Series], quantity: str) -> Non
 
 
 def plot_evaluations(series: Sequence[Series], out: Path) -> None:
-    """Draw histograms of 1,000 evaluations of one discovered candidate: the best of each series' first trial.
+    """Draw histograms of many evaluations of one discovered candidate: the best of all trials of each series.
+
+    1,000 evaluations where they are look-ups, else 100.
 
     Raises
     ------
     InputError
-        When evaluations are no look-ups, or the candidate cannot be read back from its description.
+        When the candidate cannot be read back from its description.
     """
     with figure(out, notice_of(series)) as (_, axes):
-        found = [evaluations_of_best(one, _EVALUATIONS) for one in series]
-        bins = np.linspace(min(map(np.min, found)), max(map(np.max, found)), 80)
+        found = [evaluations_of_best(one) for one in series]
+        bins = np.linspace(min(map(np.min, found)), max(map(np.max, found)), 80 if found[0].size > _TRAINED else 30)
         for number, (one, fitness) in enumerate(zip(series, found, strict=True)):
             spread = f"standard deviation {fitness.std(ddof=1):.2g}"
             style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
             label = ", ".join(filter(None, [condition_label(one) or one.label, spread]))
             shares = np.full(fitness.size, 1.0 / fitness.size)
             axes.hist(fitness, bins, weights=shares, histtype="step", linewidth=1.4, label=label, **style)
-        axes.set_xlabel(f"fitness in {_EVALUATIONS} evaluations of one candidate")
+        axes.set_xlabel(f"fitness in {found[0].size} evaluations of one candidate")
         axes.set_ylabel("fraction of the evaluations")
         axes.legend(fontsize=8)
 
 
-def evaluations_of_best(series: Series, count: int) -> np.ndarray:
-    """`count` fitnesses of the best candidate of the series' first trial, each evaluated afresh."""
-    setup = make_setup(config_of(series))
-    if not setup.simulated_cost:
-        raise InputError(f"{series.label}: {count} evaluations are made only where they are look-ups")
-    entry = next(
-        (e for e in series.results.best if all(e.get(key) == value for key, value in series.swept.items())), None
-    )
-    if entry is None or "description" not in entry:
-        raise InputError(f"{series.label}: its results hold no best candidate")
-    try:
-        candidate = setup.parse(entry["description"])
-    except ValueError as error:
-        raise InputError(f"{series.label}: {error}") from error
-    return np.array([setup.evaluate(candidate, Rng.from_seed([1, i])).fitness for i in range(count)])
+def evaluations_of_best(series: Series, count: int | None = None) -> np.ndarray:
+    """`count` fitnesses of the best candidate of the series, each evaluated afresh."""
+    setup, candidate = best_candidate(series)
+    count = count or (_LOOKED_UP if setup.simulated_cost else _TRAINED)
+    fitness = np.empty(count)
+    with progress_bar("evaluating", count) as bar:
+        for i in range(count):
+            fitness[i] = setup.evaluate(candidate, Rng.from_seed([1, i])).fitness
+            bar.advance()
+    return fitness

@@ -9,7 +9,6 @@ import numpy as np
 
 from ufh_cli.experiment.baseline import short_labels
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.curves import time_span
 from ufh_cli.figures.style import COLOURS, DASHES, figure, notice_of
 
 _POINTS = 200
@@ -23,7 +22,7 @@ def plot_hits_along(series: Sequence[Series], out: Path) -> None:
     """
     with figure(out, notice_of(series)) as (_, axes):
         for number, (label, one) in enumerate(zip(short_labels(series), series, strict=True)):
-            grid = np.linspace(0, time_span(one), _POINTS + 1)[1:]
+            grid = np.linspace(0, one.time_span, _POINTS + 1)[1:]
             shares = np.array([hits_along(one, row, grid) for row in one.trials if row["candidates"]])
             mean, sem = shares.mean(axis=0), shares.std(axis=0, ddof=1) / np.sqrt(len(shares)) if len(shares) > 1 else 0
             colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import Series
+from ufh_cli.experiment.series import MIDWAY, Series
 from ufh_cli.figures.curves import plot_curves
 from ufh_cli.figures.distribution import plot_distribution, plot_evaluations
 from ufh_cli.figures.hits import plot_hits_along
+from ufh_cli.figures.learning import plot_learning
 from ufh_cli.figures.panels import plot_against_baseline, plot_by_condition
 from ufh_cli.figures.response import plot_response
 from ufh_cli.figures.scatter import plot_scatter
@@ -43,6 +44,7 @@ _KINDS: dict[str, Draw] = {
     "auc": partial(plot_strip, quantity="auc"),
     "fitness": partial(plot_strip, quantity="best_fitness"),
     "reevaluation": partial(plot_strip, quantity="reevaluated_fitness"),
+    "midway-reevaluation": partial(plot_strip, quantity=MIDWAY),
     "hits": partial(plot_strip, quantity="hit_fraction"),
     "hits-along": plot_hits_along,
     "panels": partial(plot_by_condition, quantity="best_fitness"),
@@ -56,6 +58,7 @@ _KINDS: dict[str, Draw] = {
     "repeats": partial(plot_strip, quantity="repeats"),
     "distribution": plot_distribution,
     "evaluations": plot_evaluations,
+    "learning": plot_learning,
 }
 
 KINDS: dict[str, Draw] = {name: _drawing(draw) for name, draw in _KINDS.items()}

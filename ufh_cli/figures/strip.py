@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from ufh_cli.experiment.baseline import short_labels
-from ufh_cli.experiment.series import Series
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.series import MIDWAY, Series
 from ufh_cli.figures.style import AXIS_LABELS, COLOURS, MARKERS, figure, notice_of
 
 
 def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
     """Draw the column `quantity` of each series' trials to `out`, with its mean ± 2 SEM."""
+    if quantity == MIDWAY and not any(np.isfinite(one.column(quantity)).any() for one in series):
+        raise InputError("fitness on unseen data was not followed; run with --set reevaluate=improvements")
     jitter = np.random.default_rng(0)
     with figure(out, notice_of(series), width=max(3.6, 1.2 * len(series) + 1.6)) as (_, axes):
         for place, one in enumerate(series):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import Series
+from ufh_cli.experiment.series import MIDWAY, Series
 
 COLOURS = ("#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3a7d44", "#b07d62")
 DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
@@ -49,6 +49,7 @@ AXIS_LABELS = {
     "auc": "AUC (mean best fitness along the search)",
     "best_fitness": "best fitness found",
     "reevaluated_fitness": "fitness on unseen data",
+    MIDWAY: "fitness on unseen data, at half the budget",
     "hit_fraction": "cache hit fraction",
     "repeats": "evaluations repeated while in flight",
 }

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setups.automl_zero.block import TaskBlock, hash_table, table_size
-from setups.automl_zero.compiled import source_digest
 from setups.automl_zero.effects import live
 from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
 from setups.automl_zero.mutation import random_program
@@ -128,19 +127,6 @@ def test_large_hash_tables_do_not_repeat_matrices(features):
     assert size > 4 * features**2
     assert hash_table(features).shape == (2, size)
     assert np.array_equal(hash_table(features)[:, :8192], hash_table(4))
-
-
-def test_compiled_code_goes_with_its_sources(tmp_path):
-    files = [tmp_path / "a.py", tmp_path / "b.py"]
-
-    def digest(*contents):
-        for file, content in zip(files, contents, strict=True):
-            file.write_bytes(content)
-        return source_digest(files)
-
-    first = digest(b"x = 1", b"y = 2")
-    assert digest(b"x = 1", b"y = 2") == first
-    assert len({first, digest(b"x = 2", b"y = 2"), digest(b"x = 1", b"y = 1"), digest(b"x = 1y", b" = 2")}) == 4
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,9 @@ def key(setup):
             "initial": "random", "initial_sizes": "3/6/6",
             "train_budget": 0.45, "hurdle_fitness": 0.2, "hurdle_tasks": 1,
         },
+        {"operations": "paper", "initial": "random", "initial_sizes": "3/6/6", "hurdle_tasks": 2},
     ],
-    ids=["demo", "paper", "budget and hurdle"],
+    ids=["demo", "paper", "budget and hurdle", "first stage"],
 )  # fmt: skip
 def test_conformance(check, options):
     check(lambda: make(**options))
@@ -162,6 +163,17 @@ def test_hurdle_stops_bad_programs_early_and_leaves_good_ones_alone(setup):
     assert fitness < 0.5
 
 
+def test_the_first_stage_is_the_fitness_on_the_first_tasks():
+    staged = make(hurdle_tasks=3)
+    program = staged.parse(LINEAR)
+    first, whole = staged.evaluate_in_stages(program, Rng.from_word(0))
+    each = staged.task_fitnesses(program, Rng.from_word(0))
+    assert first == (pytest.approx(each[:3].mean(), rel=1e-15), 3 * (50 + 30))
+    assert whole == (pytest.approx(each.mean(), rel=1e-15), 50 + 30)
+    assert staged.staged
+    assert not make().staged
+
+
 def test_train_budget_refuses_costly_programs():
     limited = make(train_budget=1.0)
     network, costly = limited.parse(NEURAL_NETWORK), limited.parse(NEURAL_NETWORK + "  m2 = 1 / m2\n")
@@ -248,7 +260,7 @@ def test_fingerprint_follows_the_data():
         ({"mutation_probability": 1.5}, "mutation_probability must be"),
         ({"mutation_probability": float("nan")}, "mutation_probability must be"),
         ({"hurdle_tasks": 4, "hurdle_fitness": 0.5}, "hurdle_tasks must be between 0 and 3"),
-        ({"hurdle_tasks": 2}, "needs both"),
+        ({"hurdle_fitness": 0.5}, "hurdle_fitness needs hurdle_tasks"),
         ({"combine": "max"}, "combine must be one of"),
         ({"train_examples": 10**8, "tasks": 1000}, "tasks' data would take .* GiB, more than 4; take fewer tasks"),
         ({"heldout_valid_examples": 10**8, "heldout_tasks": 10**5}, "tasks' data would take"),

@@ -1,8 +1,17 @@
 """Tasks and image data."""
 
+import importlib.util
+import socket
+import sys
+import tomllib
+import types
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from setups.automl_zero import AutoMLZero
+from setups.automl_zero.examples import LINEAR
 from setups.automl_zero.images import load_images
 from setups.automl_zero.tasks import (
     HELD_OUT_PAIRS,
@@ -12,7 +21,9 @@ from setups.automl_zero.tasks import (
     regression_tasks,
     search_pairs,
 )
+from ufh_cli.core.rng import Rng
 
+CONFIGS = Path(__file__).parents[3] / "configs"
 SIZES = {"features": 4, "train": 60, "valid": 30, "seed": 3}
 
 
@@ -177,3 +188,65 @@ def test_other_files_than_archives_and_damaged_ones(tmp_path):
         with pytest.raises(ValueError, match=f"cannot use the images in .*{name}: .*{message}") as error:
             load_images(str(tmp_path / name))
         assert "\n" not in str(error.value)
+
+
+def keras_cifar10(rng, count=500):
+    """Arrays in the layout of keras' loader, of which each class has a brightness of its own."""
+    labels = rng.permutation(np.repeat(np.arange(10), count // 10)).astype(np.uint8)
+    images = rng.integers(0, 100, size=(count, 32, 32, 3)) + 15 * labels[:, None, None, None]
+    return images.astype(np.uint8), labels[:, None]
+
+
+@pytest.mark.parametrize("name", ["automl_zero-baseline", "automl_zero-paper"])
+def test_the_configurations_of_cifar10_learn_from_a_file_in_its_layout(tmp_path, name):
+    x, y = keras_cifar10(np.random.default_rng(0))
+    np.savez(tmp_path / "cifar10.npz", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10])
+    options = tomllib.loads((CONFIGS / f"{name}.toml").read_text(encoding="utf-8"))["options"]
+    small = {"images": str(tmp_path / "cifar10.npz"), "train_examples": 70, "valid_examples": 30}
+    setup = AutoMLZero(**options | small)
+    fitness, cost = setup.evaluate(setup.parse(LINEAR), Rng.from_word(0))
+    assert fitness > 0.9
+    assert cost == 10 * (70 + 30)
+    assert setup.reevaluate(setup.parse(LINEAR), Rng.from_word(0)) > 0.9
+
+
+def test_pixels_of_few_bytes_make_the_same_tasks():
+    images, labels = keras_cifar10(np.random.default_rng(1))
+    images, labels = images.reshape(500, -1), labels.ravel().astype(np.int64)
+    few, many = (classifications((pixels, labels), [(1, 7)]) for pixels in (images, images.astype(np.float64)))
+    assert all(
+        np.array_equal(a, b) for one, other in zip(few, many, strict=True) for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_cifar10_from_kerass_cache(tmp_path, monkeypatch):
+    """Only keras reads its cache; a stand-in for its loader shows that what it answers is used."""
+    (train, test) = keras_cifar10(np.random.default_rng(2)), keras_cifar10(np.random.default_rng(3), 10)
+    loader = types.ModuleType("keras.datasets.cifar10")
+    loader.load_data = lambda: (train, test)
+    monkeypatch.setitem(sys.modules, "keras.datasets.cifar10", loader)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "cifar-10-batches-py-target_archive").write_bytes(b"")
+    images, labels = load_images("cifar10")
+    assert np.array_equal(images, train[0].reshape(500, 3072))
+    assert np.array_equal(labels, train[1].ravel())
+    assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("installed", "message"),
+    [(False, "need keras and tensorflow"), (True, "are not in keras' cache, .*cannot be reached")],
+)
+def test_cifar10_that_cannot_be_had_names_the_remedy(tmp_path, monkeypatch, installed, message):
+    def unreachable(*arguments, **options):
+        raise OSError("no such host")
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match=message) as error:
+        load_images("cifar10")
+    assert "options.images=FILE.npz" in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,286 @@
+"""Setup C of the paper (Section 4.3): AutoRL, the search for losses that train reinforcement-learning agents."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from setups.autorl.agent import SCORES, Training, TrainingSettings, normalised, train
+from setups.autorl.engine import Engine, EngineSettings, initial_parameters
+from setups.autorl.environments import Environment, EnvironmentSpec, environment_spec, make
+from setups.autorl.fast_engine import FastEngine, hashable_outputs
+from setups.autorl.graph import Graph, canonical
+from setups.autorl.hashing_inputs import make_probe
+from setups.autorl.known import KNOWN
+from setups.autorl.space import Space, configuration
+from setups.autorl.text import format_graph, parse_graph
+from ufh_cli.core.names import nearest, one_of
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Curves, Evaluation, Setup
+
+
+class AutoRL(Setup[Graph]):
+    """Loss graphs, worth as much as the agents that learn by them (Co-Reyes et al. 2021).
+
+    The defaults are those of the lite configuration: a small network that learns CartPole in about a second.
+    Lists are divided by commas, widths of layers by slashes.
+
+    Parameters
+    ----------
+    environments : str
+        Where an agent learns in the search, one after the other: ids of gymnasium or MiniGrid.
+    heldout_environments : str
+        Where it learns as well in `reevaluate`; the search's environments, with other seeds, come first.
+    heldout_trainings : int
+        Trainings in each environment that `reevaluate` averages.
+    returns : str
+        ``"low/high"`` of each environment that ufh has no range of returns for (or another one), "" for ours.
+    episodes, steps : int
+        Length of a training in every environment; both 0: each environment's own, as in the paper.
+    score : {"all", "last50"}
+        Which episodes count: all (the paper) or the last 50, clipped to [0, 1] (the original code's default).
+    combine : {"sum", "mean"}
+        Of the environments' scores.
+    hurdle : float
+        Below this score in the first environment an agent is not tried in the others. 0: no hurdle.
+    space : str
+        One of `space.SPACES`: operations, first nodes and number of random nodes.
+    original_offsets : bool
+        Copy the original's off-by-one, which never takes a new node's predecessor as its input.
+    engine : {"fast", "tensorflow"}
+        Who computes gradient steps; both do the same, see `engine`.
+    hidden : str
+        Widths of the Q network's hidden layers.
+    learning_rate : float
+        Adam's.
+    batch, replay, replay_start, update_every, target_every : int
+        Transitions a gradient step, kept, and seen before the first one; environment steps a gradient step; gradient
+        steps a copy of the target network.
+    discount : float
+        γ.
+    epsilon_start, epsilon_end : float
+        Probability of a random action, at first and in the end.
+    epsilon_steps : int
+        Environment steps between them; 0: each environment's own.
+    hash_examples : int
+        N_E: inputs that the loss is hashed on.
+    hash_seeds : int
+        N_S: networks that it is hashed with.
+
+    Notes
+    -----
+    A cost is a number of environment steps. `hash_cost` is the number of steps whose gradient batches would hold as
+    many inputs as the hash. An evaluation in which the loss or a parameter stops being finite ends there with fitness
+    0, the lowest: scores below it count as 0.
+    """
+
+    cost_unit: ClassVar[str] = "environment steps"
+
+    def __init__(
+        self,
+        *,
+        environments: str = "CartPole-v0",
+        heldout_environments: str = "",
+        heldout_trainings: int = 5,
+        returns: str = "",
+        episodes: int = 200,
+        steps: int = 0,
+        score: Literal["all", "last50"] = "all",
+        combine: Literal["sum", "mean"] = "sum",
+        hurdle: float = 0.0,
+        space: str = "pre_graph_10",
+        original_offsets: bool = False,
+        engine: Literal["fast", "tensorflow"] = "fast",
+        hidden: str = "64/64",
+        learning_rate: float = 1e-3,
+        batch: int = 32,
+        replay: int = 50_000,
+        replay_start: int = 500,
+        update_every: int = 2,
+        target_every: int = 100,
+        discount: float = 0.99,
+        epsilon_start: float = 1.0,
+        epsilon_end: float = 0.02,
+        epsilon_steps: int = 0,
+        hash_examples: int = 4096,
+        hash_seeds: int = 1,
+    ) -> None:
+        if heldout_trainings < 1:
+            raise ValueError(f"heldout_trainings must be at least 1, got {heldout_trainings}")
+        if not 0.0 <= hurdle < 1.0:
+            raise ValueError(f"hurdle must be in [0, 1), got {hurdle}")
+        if not 0.0 < learning_rate < 1.0:
+            raise ValueError(f"learning_rate must be between 0 and 1, got {learning_rate}")
+        self._space = Space(configuration(space), original_offsets=original_offsets)
+        names, held_out = _names("environments", environments), _names("heldout_environments", heldout_environments)
+        if not names:
+            raise ValueError("environments names none; give one such as CartPole-v0")
+        ranges = _ranges(returns, len(names) + len(held_out))
+        specs = [
+            environment_spec(name, returns=one, episodes=episodes, steps=steps)
+            for name, one in zip([*names, *held_out], ranges, strict=True)
+        ]
+        made = [make(spec) for spec in specs]
+        self._environments, self._held_out = made[: len(names)], made[len(names) :]
+        self._training = TrainingSettings(
+            batch=batch,
+            replay=replay,
+            replay_start=replay_start,
+            update_every=update_every,
+            target_every=target_every,
+            discount=discount,
+            epsilon_start=epsilon_start,
+            epsilon_end=epsilon_end,
+            epsilon_steps=epsilon_steps,
+        )
+        for environment in made:
+            self._settings_for(environment).step_limit(environment)  # refuses what does not fit
+        self._engine_settings = EngineSettings(hidden=_widths(hidden), learning_rate=learning_rate)
+        self._make_engine = _engine(engine)
+        self._score: str = one_of("score", score, SCORES)
+        self._mean = one_of("combine", combine, ("sum", "mean")) == "mean"
+        self._hurdle = hurdle
+        self._trainings = heldout_trainings
+        self._probe = make_probe(examples=hash_examples, seeds=hash_seeds)
+        self.hash_cost = float(-(-hash_examples * hash_seeds // batch))
+
+    def random_candidate(self, rng: Rng) -> Graph:
+        """The nodes of DQN (or those of the space) followed by random ones."""
+        return self._space.random_graph(rng)
+
+    def mutate(self, candidate: Graph, rng: Rng) -> Graph:
+        """`candidate` with one node replaced."""
+        return self._space.mutate(candidate, rng)
+
+    def hashable_outputs(self, candidate: Graph) -> np.ndarray:
+        """The loss of each of N_E inputs drawn once, float32 (N_S, N_E), or fewer where it is one number for all."""
+        return hashable_outputs(candidate, self._probe)
+
+    def evaluate(self, candidate: Graph, rng: Rng) -> Evaluation:
+        """Train an agent in each environment; the fitness is made of its mean normalised returns."""
+        scores: list[float] = []
+        steps = 0
+        for environment in self._environments:
+            training = self._train(candidate, environment, rng)
+            steps += training.steps
+            if training.diverged:
+                return Evaluation(0.0, float(steps))
+            scores.append(self._score_of(training, environment))
+            if scores[0] < self._hurdle:
+                break
+        # Who fails at the hurdle keeps the score of the first environment alone, whatever the others would have given.
+        return Evaluation(sum(scores) / (len(self._environments) if self._mean else 1), float(steps))
+
+    def reevaluate(self, candidate: Graph, rng: Rng) -> float:
+        """The mean score over other trainings, in the search's environments and in those held out."""
+        scores = []
+        for environment in [*self._environments, *self._held_out]:
+            for _ in range(self._trainings):
+                training = self._train(candidate, environment, rng)
+                scores.append(0.0 if training.diverged else self._score_of(training, environment))
+        return sum(scores) / len(scores)
+
+    def learning_curves(self, candidate: Graph, rng: Rng) -> Curves:
+        """The returns of one training in each environment, by episode."""
+        curves = {}
+        for environment in [*self._environments, *self._held_out]:
+            training = self._train(candidate, environment, rng)
+            curves[f"{environment.spec.id}{' (diverged)' if training.diverged else ''}"] = training.returns
+        return Curves("episode", "return", curves)
+
+    def describe(self, candidate: Graph) -> str:
+        """The loss as a formula, and the nodes; those it does not need are marked dead."""
+        return format_graph(candidate)
+
+    def parse(self, text: str) -> Graph:
+        """The graph of `describe`'s nodes, or a known loss by its name, such as ``dqn``."""
+        name = text.strip()
+        if name in KNOWN:
+            return KNOWN[name]
+        if name.isidentifier():
+            raise ValueError(f"unknown loss {name!r}; {nearest(name, KNOWN)} (or give a graph's nodes)")
+        return parse_graph(text)
+
+    def structural_key(self, candidate: Graph) -> Any:
+        """The nodes that the loss needs, however they are ordered."""
+        return canonical(candidate)
+
+    def draw(self, candidate: Graph, axes: Any) -> None:
+        """The graph as in the paper's Figure 3."""
+        from setups.autorl.drawing import draw_graph
+
+        draw_graph(candidate, axes)
+
+    def fingerprint(self) -> str:
+        """The environments and gymnasium's version."""
+        from gymnasium import __version__
+
+        ids = ",".join(environment.spec.id for environment in [*self._environments, *self._held_out])
+        return f"gymnasium {__version__}: {ids}"
+
+    def notice(self) -> str:
+        """Says which environments stand in for others."""
+        said = (environment.spec.notice for environment in [*self._environments, *self._held_out])
+        return "; ".join(dict.fromkeys(filter(None, said)))
+
+    def _train(self, candidate: Graph, environment: Environment, rng: Rng) -> Training:
+        parameters = initial_parameters(
+            environment.state_size, environment.actions, self._engine_settings.hidden, rng.word()
+        )
+        engine = self._make_engine(candidate, parameters, self._engine_settings)
+        return train(engine, environment, self._settings_for(environment), rng.word())
+
+    def _settings_for(self, environment: Environment) -> TrainingSettings:
+        spec: EnvironmentSpec = environment.spec
+        return self._training._replace(
+            episodes=spec.episodes,
+            steps=spec.steps,
+            epsilon_steps=self._training.epsilon_steps or spec.epsilon_steps,
+        )
+
+    def _score_of(self, training: Training, environment: Environment) -> float:
+        return max(0.0, normalised(training.returns, environment.spec, score=self._score))
+
+
+def _engine(name: str) -> type[Engine]:
+    """The class of the engine of that name."""
+    if one_of("engine", name, ("fast", "tensorflow")) == "fast":
+        return FastEngine
+    from setups.autorl.tensorflow_engine import TensorFlowEngine
+
+    return TensorFlowEngine
+
+
+def _names(option: str, text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{option} names an environment twice: {text!r}")
+    return names
+
+
+def _ranges(text: str, count: int) -> list[tuple[float, float] | None]:
+    """The ranges of returns that `text` gives the environments in order."""
+    if not text.strip():
+        return [None] * count
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != count:
+        raise ValueError(f"returns must have an entry for each of the {count} environments, got {text!r}")
+    ranges: list[tuple[float, float] | None] = []
+    for part in parts:
+        try:
+            low, high = (float(number) for number in part.split("/")) if part else (0.0, 0.0)
+        except ValueError:
+            raise ValueError(f"returns are written low/high, such as 0/200, got {part!r}") from None
+        ranges.append((low, high) if part else None)
+    return ranges
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        widths = tuple(int(width) for width in text.split("/"))
+    except ValueError:
+        widths = ()
+    if not widths or not all(1 <= width <= 8192 for width in widths):
+        raise ValueError(f"hidden must be widths of layers from 1 to 8192, such as 64/64, got {text!r}")
+    return widths

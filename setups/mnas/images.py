@@ -1,0 +1,195 @@
+"""Images to train networks on and to measure them with: where they come from, and how they are divided."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from setups.mnas.image_files import Arrays, read_image_files
+from setups.tensorflow_runtime import load_tensorflow
+from ufh_cli.core.names import nearest
+
+DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts its files."""
+
+FETCHED = {
+    "cifar10": ("www.cs.toronto.edu", "cifar-10-batches-py*", 163),
+    "fashion-mnist": ("storage.googleapis.com", "fashion-mnist", 30),
+}
+"""What `fetch_images` gets: whence keras' loader has it, its name in keras' cache, and its megabytes."""
+
+_REMEDY = {
+    "cifar10": "name an .npz file with arrays x_train, y_train, x_test and y_test",
+    "fashion-mnist": "install Debian's package dataset-fashion-mnist, or name a folder of its four IDX files",
+}
+_SPLIT_SEED = 0x696D61676573
+
+
+class Images(NamedTuple):
+    """Images of one data set, those of the search and those that it never sees.
+
+    Attributes
+    ----------
+    train, valid, test : float32 array (n, size, size, channels)
+        With mean 0 and standard deviation 1 in each channel over `train`.
+    train_labels, valid_labels, test_labels : int32 array (n,)
+    classes : int
+    fingerprint : str
+        Names the source and what is in the arrays.
+    """
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    valid: np.ndarray
+    valid_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+    classes: int
+    fingerprint: str
+
+
+def load_images(source: str, *, train: int = 0, valid: int = 0, test: int = 0) -> Images:
+    """The images of `source`, divided into training, validation and test set.
+
+    `valid` images are held out of the source's training images. Where it has no test set, a quarter of all images is
+    held out for that first. Which ones is always the same.
+
+    Parameters
+    ----------
+    source : str
+        "digits" (scikit-learn's 1,797 of 8x8, shipped with it), "fashion-mnist", "cifar10", or the path of an .npz
+        file, of a folder of them, or of a folder of (gzipped) IDX files.
+    train, valid, test : int
+        At most so many images in each set; 0 for all, in `valid` for a quarter of the source's training images.
+
+    Raises
+    ------
+    ValueError
+        With one clear line, when the data cannot be had, are damaged or do not fit.
+    """
+    for name, value in (("train", train), ("valid", valid), ("test", test)):
+        if value < 0:
+            raise ValueError(f"images for {name} must be at least 0, got {value}")
+    arrays = _arrays(source)
+    if "x_train" not in arrays:
+        raise ValueError(f"the images of {source} have no arrays x_train and y_train")
+    order = np.argsort(np.random.PCG64(_SPLIT_SEED).random_raw(len(arrays["x_train"])), kind="stable")
+    images, labels = arrays["x_train"][order], arrays["y_train"][order]
+    if "x_test" in arrays:
+        test_images, test_labels = arrays["x_test"], arrays["y_test"]
+    else:
+        (test_images, images), (test_labels, labels) = (_cut(array, len(images) // 4) for array in (images, labels))
+    held_out = valid or len(images) // 4
+    if not 0 < held_out < len(images) or not len(test_images):
+        raise ValueError(f"cannot hold out {held_out} of the {len(images)} training images of {source} for validation")
+    (valid_images, images), (valid_labels, labels) = (_cut(array, held_out) for array in (images, labels))
+    sets = [
+        (_pixels(part)[: most or None], part_labels[: most or None].astype(np.int32))
+        for part, part_labels, most in (
+            (images, labels, train),
+            (valid_images, valid_labels, 0),
+            (test_images, test_labels, test),
+        )
+    ]
+    return _standardised(source, sets)
+
+
+def _standardised(source: str, sets: list[tuple[np.ndarray, np.ndarray]]) -> Images:
+    pixels = sets[0][0]
+    if {images.shape[1:] for images, _ in sets} != {pixels.shape[1:]} or pixels.shape[1] != pixels.shape[2]:
+        shapes = " and ".join(sorted({"x".join(map(str, images.shape[1:3])) for images, _ in sets}))
+        raise ValueError(f"images must be square and all of the same size; those of {source} are {shapes}")
+    mean = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
+    spread = pixels.std(axis=(0, 1, 2), dtype=np.float64)
+    classes = 1 + max(int(labels.max()) for _, labels in sets)
+    if classes < 2 or not spread.all():
+        raise ValueError(f"the images of {source} are all alike, or all of one class")
+    digest = hashlib.sha256()
+    scaled = [(((pixels - mean) / spread).astype(np.float32), labels) for pixels, labels in sets]
+    for array in (array for pair in scaled for array in pair):
+        digest.update(repr(array.shape).encode() + array.tobytes())
+    return Images(*scaled[0], *scaled[1], *scaled[2], classes, f"{Path(source).name} {digest.hexdigest()[:12]}")
+
+
+def _cut(array: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    return array[:number], array[number:]
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    return images if images.ndim == 4 else images[..., None]
+
+
+def _arrays(source: str) -> Arrays:
+    if source == "digits":
+        return _digits()
+    if source in FETCHED:
+        places = [fetched_path(source)] + ([DEBIAN_FASHION_MNIST] if source == "fashion-mnist" else [])
+        for place in places:
+            if place.exists():
+                return read_image_files(place)
+        raise ValueError(f'images "{source}" are not here: fetch them by "ufh data fetch mnas", or {_REMEDY[source]}')
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise ValueError(f"images {source!r} are neither a file nor a folder; {nearest(source, ['digits', *FETCHED])}")
+    return read_image_files(path)
+
+
+def _digits() -> Arrays:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ValueError('images "digits" need scikit-learn: pip install "ufh[mnas]"') from None
+    images, labels = load_digits(return_X_y=True)
+    return {"x_train": images.reshape(-1, 8, 8), "y_train": labels}
+
+
+def fetched_path(source: str) -> Path:
+    """Where `fetch_images` puts the images of `source`: under UFH_DATA, else in the user's data directory."""
+    if chosen := os.environ.get("UFH_DATA"):
+        return Path(chosen).expanduser() / "mnas" / f"{source}.npz"
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("ufh", appauthor=False)) / "mnas" / f"{source}.npz"
+
+
+def fetch_images(source: str) -> Path:
+    """Get "cifar10" or "fashion-mnist" by keras' loader, from its cache or from their hosts, unless they are there.
+
+    They are kept as an .npz file, which is read without unpickling anything.
+
+    Returns
+    -------
+    Path
+        The file, see `fetched_path`.
+
+    Raises
+    ------
+    ValueError
+        With one clear line, when the name is not known or they cannot be had.
+    """
+    if source not in FETCHED:
+        raise ValueError(f"unknown images {source!r}; {nearest(source, FETCHED)}")
+    path = fetched_path(source)
+    if path.is_file():
+        return path
+    datasets = load_tensorflow().keras.datasets
+    host, cached, megabytes = FETCHED[source]
+    if not any((Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets").glob(cached)):
+        try:  # keras answers an unreachable host with a bare Exception, so ask first
+            socket.create_connection((host, 443), timeout=10).close()
+        except OSError as error:
+            raise ValueError(
+                f'cannot fetch "{source}", {megabytes} MB: {host} cannot be reached ({error}); {_REMEDY[source]}'
+            ) from None
+    loader = datasets.cifar10 if source == "cifar10" else datasets.fashion_mnist
+    (x_train, y_train), (x_test, y_test) = loader.load_data()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    np.savez_compressed(unfinished, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    os.replace(unfinished, path)
+    return path

@@ -1,0 +1,64 @@
+"""How the best candidates of results learn: the course of one evaluation each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Curves
+from ufh_cli.experiment.best import best_candidate
+from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.progress import progress_bar
+from ufh_cli.experiment.series import Series
+from ufh_cli.figures.style import COLOURS, DASHES, figure, notice_of
+
+_WINDOW = 20
+
+
+def plot_learning(series: Sequence[Series], out: Path) -> None:
+    """Draw one training of each series' best candidate, faint as measured and strong as a running mean over 20.
+
+    Raises
+    ------
+    InputError
+        When candidates do not learn, or cannot be read back from their description.
+    """
+    found = []
+    with progress_bar("training", len(series)) as bar:
+        for one in series:
+            found.append(_curves_of_best(one))
+            bar.advance()
+    panels = {name: curves for curves in found for name in curves.values}
+    with figure(out, notice_of(series), columns=len(panels), width=max(6.4, 4.4 * len(panels))) as (fig, _):
+        for axes, name in zip(fig.axes, panels, strict=True):
+            for number, (one, curves) in enumerate(zip(series, found, strict=True)):
+                if name in curves.values:
+                    colour, dash = COLOURS[(number + 1) % len(COLOURS)], DASHES[number % len(DASHES)]
+                    values = np.asarray(curves.values[name], dtype=float)
+                    axes.plot(np.arange(1, values.size + 1), values, color=colour, alpha=0.25, linewidth=0.7)
+                    axes.plot(
+                        np.arange(1, values.size + 1), _running_mean(values), color=colour, ls=dash, label=one.label
+                    )
+            axes.set_title(name, fontsize=10)
+            axes.set_xlabel(panels[name].x_label)
+            axes.set_ylabel(panels[name].y_label)
+            axes.legend(fontsize=8, title="best candidate of", title_fontsize=8)
+
+
+def _curves_of_best(series: Series) -> Curves:
+    setup, candidate = best_candidate(series)
+    curves = setup.learning_curves(candidate, Rng.from_seed([2, 0]))
+    if curves is None:
+        raise InputError(f"{series.results.name}: evaluations of this setup have no learning curve")
+    return curves
+
+
+def _running_mean(values: np.ndarray) -> np.ndarray:
+    """The mean of the last 20 values, or of all so far where there are fewer."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    ends = np.arange(1, values.size + 1)
+    starts = np.maximum(ends - _WINDOW, 0)
+    return (sums[ends] - sums[starts]) / (ends - starts)
