@@ -4,8 +4,8 @@
     python benchmarks/autorl_known.py --environment LunarLander-v2 --losses dqn --seeds 1
     python benchmarks/autorl_known.py --out curves.png --table curves.csv
 
-Prints the mean return of the first and the last 100 episodes of each training; `--table` keeps the means of each 20
-episodes, `--out` draws them. This is no comparison of speed: see autorl.py for that.
+Prints the mean return of the first and the last 100 episodes of each training, which `--table` keeps; `--out` draws the
+means of each 20 episodes. This is no comparison of speed: see autorl.py for that.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def main() -> None:
     options |= {"environments": arguments.environment, "heldout_environments": "", "hurdle": 0.0}
     setup = AutoRL(**options)
     curves: dict[tuple[str, int], np.ndarray] = {}
+    rows = []
     print("loss          seed  episodes  first 100   last 100   seconds")
     for loss in arguments.losses.split(","):
         for seed in range(arguments.seeds):
@@ -47,13 +48,13 @@ def main() -> None:
             taken = time.process_time() - start
             first, last = np.mean(returns[:100]), np.mean(returns[-100:])
             print(f"{loss:12s} {seed:5d} {len(returns):9,d} {first:10.1f} {last:10.1f} {taken:9.1f}", flush=True)
+            rows.append([loss, seed, len(returns), f"{first:.1f}", f"{last:.1f}"])
             curves[loss, seed] = np.array([np.mean(returns[i : i + EVERY]) for i in range(0, len(returns), EVERY)])
     if arguments.table:
         with arguments.table.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["loss", "seed", "episode", f"mean return of {EVERY} episodes"])
-            for (loss, seed), points in curves.items():
-                writer.writerows([loss, seed, EVERY * (i + 1), f"{point:.6g}"] for i, point in enumerate(points))
+            writer.writerow(["loss", "seed", "episodes", "mean return of the first 100", "of the last 100"])
+            writer.writerows(rows)
     if arguments.out:
         draw(curves, arguments.environment, arguments.out)
 

@@ -140,6 +140,7 @@ class Typed:
         ({"needed": 1}, {"needed": 1, "name": "a", "size": None, "exact": False}),
         ({"needed": 2.0, "size": 3}, {"needed": 2, "name": "a", "size": 3, "exact": False}),
         ({"needed": 2, "size": "none"}, {"needed": 2, "name": "a", "size": None, "exact": False}),
+        ({"needed": 2, "name": 64}, {"needed": 2, "name": "64", "size": None, "exact": False}),
     ],
 )
 def test_options_by_the_types_of_the_constructor(options, resolved):
@@ -147,7 +148,7 @@ def test_options_by_the_types_of_the_constructor(options, resolved):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"needed": "1"}, {"needed": 1, "exact": 1}, {"needed": 1, "name": 3}, {"x": 1}]
+    "options", [{}, {"needed": "1"}, {"needed": 1, "exact": 1}, {"needed": 1, "name": 0.5}, {"x": 1}]
 )
 def test_options_of_other_types_are_refused(options):
     with pytest.raises(ValueError, match=r"needed|exact|name|x"):
