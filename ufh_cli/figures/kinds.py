@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import MIDWAY, Series
+from ufh_cli.figures.best import plot_best
 from ufh_cli.figures.curves import plot_curves
 from ufh_cli.figures.distribution import plot_distribution, plot_evaluations
 from ufh_cli.figures.hits import plot_hits_along
@@ -58,6 +59,7 @@ _KINDS: dict[str, Draw] = {
     "repeats": partial(plot_strip, quantity="repeats"),
     "distribution": plot_distribution,
     "evaluations": plot_evaluations,
+    "best": plot_best,
     "learning": plot_learning,
 }
 
