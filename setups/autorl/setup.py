@@ -30,6 +30,9 @@ class AutoRL(Setup[Graph]):
     ----------
     environments : str
         Where an agent learns in the search, one after the other: ids of gymnasium or MiniGrid.
+    trainings : int
+        Trainings in each environment, with other first networks and seeds, whose mean counts. One, as in the paper, is
+        a lottery in CartPole: there the first, untrained network may be good already.
     heldout_environments : str
         Where it learns as well in `reevaluate`; the search's environments, with other seeds, come first.
     heldout_trainings : int
@@ -81,6 +84,7 @@ class AutoRL(Setup[Graph]):
         self,
         *,
         environments: str = "CartPole-v0",
+        trainings: int = 1,
         heldout_environments: str = "",
         heldout_trainings: int = 5,
         returns: str = "",
@@ -106,8 +110,9 @@ class AutoRL(Setup[Graph]):
         hash_examples: int = 4096,
         hash_seeds: int = 1,
     ) -> None:
-        if heldout_trainings < 1:
-            raise ValueError(f"heldout_trainings must be at least 1, got {heldout_trainings}")
+        for name, number in (("trainings", trainings), ("heldout_trainings", heldout_trainings)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
         if not 0.0 <= hurdle < 1.0:
             raise ValueError(f"hurdle must be in [0, 1), got {hurdle}")
         if not 0.0 < learning_rate < 1.0:
@@ -141,7 +146,8 @@ class AutoRL(Setup[Graph]):
         self._score: str = one_of("score", score, SCORES)
         self._mean = one_of("combine", combine, ("sum", "mean")) == "mean"
         self._hurdle = hurdle
-        self._trainings = heldout_trainings
+        self._trainings = trainings
+        self._heldout_trainings = heldout_trainings
         self._probe = make_probe(examples=hash_examples, seeds=hash_seeds)
         self.hash_cost = float(-(-hash_examples * hash_seeds // batch))
 
@@ -162,11 +168,14 @@ class AutoRL(Setup[Graph]):
         scores: list[float] = []
         steps = 0
         for environment in self._environments:
-            training = self._train(candidate, environment, rng)
-            steps += training.steps
-            if training.diverged:
-                return Evaluation(0.0, float(steps))
-            scores.append(self._score_of(training, environment))
+            found = []
+            for _ in range(self._trainings):
+                training = self._train(candidate, environment, rng)
+                steps += training.steps
+                if training.diverged:
+                    return Evaluation(0.0, float(steps))
+                found.append(self._score_of(training, environment))
+            scores.append(sum(found) / len(found))
             if scores[0] < self._hurdle:
                 break
         # Who fails at the hurdle keeps the score of the first environment alone, whatever the others would have given.
@@ -176,7 +185,7 @@ class AutoRL(Setup[Graph]):
         """The mean score over other trainings, in the search's environments and in those held out."""
         scores = []
         for environment in [*self._environments, *self._held_out]:
-            for _ in range(self._trainings):
+            for _ in range(self._heldout_trainings):
                 training = self._train(candidate, environment, rng)
                 scores.append(0.0 if training.diverged else self._score_of(training, environment))
         return sum(scores) / len(scores)

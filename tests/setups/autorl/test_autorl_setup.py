@@ -80,6 +80,15 @@ def test_the_hurdle_keeps_an_agent_out_of_the_other_environments():
     assert both.evaluate(candidate, Rng.from_word(3)).cost == stopped.cost + 3 * 200
 
 
+def test_several_trainings_count_by_their_mean(setup):
+    """One after the other from the same stream, so that the first is that of a single training."""
+    rng = Rng.from_word(8)
+    one, two = (setup.evaluate(KNOWN["dqn"], rng) for _ in range(2))
+    both = make(trainings=2).evaluate(KNOWN["dqn"], Rng.from_word(8))
+    assert both.fitness == pytest.approx((one.fitness + two.fitness) / 2)
+    assert both.cost == one.cost + two.cost
+
+
 def test_both_engines_start_alike():
     """They agree to rounding, so a short training takes the same steps."""
     pytest.importorskip("tensorflow")
@@ -116,6 +125,7 @@ def test_known_losses_have_different_keys_and_are_read_by_name(setup):
         ({"space": "pre_graph_12"}, ["pre_graph_1"]),
         ({"hurdle": 1.5}, ["hurdle"]),
         ({"batch": 0}, ["batch"]),
+        ({"trainings": 0}, ["trainings"]),
         ({"episodes": 5, "steps": 5}, ["episodes or steps"]),
         ({"learning_rate": 0.0}, ["learning_rate"]),
     ],
