@@ -358,6 +358,9 @@ def main() -> None:
             raise
         typer.echo(f"ufh: {error}", err=True)
         code = 2
+    except MemoryError as error:
+        typer.echo(f"ufh: not enough memory{f': {error}' if str(error) else ''}; smaller options may fit", err=True)
+        code = 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

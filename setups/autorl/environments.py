@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -78,7 +78,9 @@ def environment_spec(
         When the id is not in the table and `returns` or the length is missing, or when they are not as above.
     """
     if min(episodes, steps) < 0 or (episodes and steps):
-        raise ValueError(f"{environment}: training takes episodes or steps, got {episodes} and {steps}")
+        raise ValueError(
+            f"{environment}: training takes episodes or steps, got {episodes} and {steps}; set one of them to 0"
+        )
     current = SUCCESSORS.get(environment, environment)
     spec = ENVIRONMENTS.get(current)
     if spec is None and returns is None:
@@ -181,16 +183,6 @@ def make(environment: str | EnvironmentSpec) -> Environment:
     if not isinstance(made.observation_space, spaces.Box):
         raise ValueError(f"environment {spec.id!r} has no array as its state but {made.observation_space}")
     return Environment(spec, made)
-
-
-def state_and_actions(environments: Sequence[str | EnvironmentSpec]) -> list[tuple[int, int]]:
-    """(state_size, actions) of each environment."""
-    sizes = []
-    for environment in environments:
-        made = make(environment)
-        sizes.append((made.state_size, made.actions))
-        made.close()
-    return sizes
 
 
 @contextmanager

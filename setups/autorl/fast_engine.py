@@ -116,7 +116,7 @@ class FastEngine:
 
 
 def hashable_outputs(graph: Graph, probe: hashing_inputs.Probe) -> np.ndarray:
-    """The outputs of `graph` on the fixed inputs of the functional hash (§4.1), not rounded, one an example.
+    """The outputs of `graph` on the fixed inputs of the functional hash (§4.3), not rounded, one an example.
 
     A loss that is one number for the whole batch is computed on batches of 32 examples, as training does: a single
     number of few mantissa bits would be the same for many losses that differ.

@@ -1,7 +1,7 @@
-"""The fixed inputs on which a loss is hashed (§4.1): the same for all candidates, in every process and version.
+"""The fixed inputs on which a loss is hashed (§4.3): the same for all candidates, in every process and version.
 
 States and rewards are uniform in [−100, 100] and actions uniform, as the paper has them. It does not say what discounts
-were; here they are uniform in [0, 1), for in an environment they are nothing else. As in the original's check for
+were; here they are uniform in [0, 1), outside which they never are in an environment. As in the original's check for
 duplicates, a state has four numbers and there are three actions. The network is small, two hidden layers of sixteen,
 with weights as a fresh agent's, but its biases are not 0: without them Q(c · s) would be c · Q(s), which no trained
 network obeys. The target network has other parameters than the Q network, or the two could not be told apart. Networks

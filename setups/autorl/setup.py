@@ -73,8 +73,8 @@ class AutoRL(Setup[Graph]):
 
     Notes
     -----
-    A cost is a number of environment steps. `hash_cost` is the number of steps whose gradient batches would hold as
-    many inputs as the hash. An evaluation in which the loss or a parameter stops being finite ends there with fitness
+    A cost is a number of environment steps. `hash_cost` is as many of them as gradient batches would hold all inputs of
+    the hash. An evaluation in which the loss or a parameter stops being finite ends there with fitness
     0, the lowest: scores below it count as 0.
     """
 
@@ -118,7 +118,7 @@ class AutoRL(Setup[Graph]):
         if not 0.0 < learning_rate < 1.0:
             raise ValueError(f"learning_rate must be between 0 and 1, got {learning_rate}")
         self._space = Space(configuration(space), original_offsets=original_offsets)
-        names, held_out = _names("environments", environments), _names("heldout_environments", heldout_environments)
+        names, held_out = _names(environments), _names(heldout_environments)
         if not names:
             raise ValueError("environments names none; give one such as CartPole-v0")
         ranges = _ranges(returns, len(names) + len(held_out))
@@ -126,6 +126,7 @@ class AutoRL(Setup[Graph]):
             environment_spec(name, returns=one, episodes=episodes, steps=steps)
             for name, one in zip([*names, *held_out], ranges, strict=True)
         ]
+        _check_different(specs)
         made = [make(spec) for spec in specs]
         self._environments, self._held_out = made[: len(names)], made[len(names) :]
         self._training = TrainingSettings(
@@ -140,7 +141,12 @@ class AutoRL(Setup[Graph]):
             epsilon_steps=epsilon_steps,
         )
         for environment in made:
-            self._settings_for(environment).step_limit(environment)  # refuses what does not fit
+            limit = self._settings_for(environment).step_limit(environment)  # refuses what does not fit
+            if replay_start >= limit:
+                raise ValueError(
+                    f"replay_start must be below the {limit:,} steps of a training in {environment.spec.id}, "
+                    f"or nothing is learnt; got {replay_start:,}"
+                )
         self._engine_settings = EngineSettings(hidden=_widths(hidden), learning_rate=learning_rate)
         self._make_engine = _engine(engine)
         self._score: str = one_of("score", score, SCORES)
@@ -160,7 +166,10 @@ class AutoRL(Setup[Graph]):
         return self._space.mutate(candidate, rng)
 
     def hashable_outputs(self, candidate: Graph) -> np.ndarray:
-        """The loss of each of N_E inputs drawn once, float32 (N_S, N_E), or fewer where it is one number for all."""
+        """The loss of each of N_E inputs drawn once, with each of N_S networks, float32 (N_S · N_E, 1).
+
+        A loss that is one number for a whole batch is taken on batches of 32 inputs, as many as are full.
+        """
         return hashable_outputs(candidate, self._probe)
 
     def evaluate(self, candidate: Graph, rng: Rng) -> Evaluation:
@@ -261,11 +270,15 @@ def _engine(name: str) -> type[Engine]:
     return TensorFlowEngine
 
 
-def _names(option: str, text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if len(set(names)) < len(names):
-        raise ValueError(f"{option} names an environment twice: {text!r}")
-    return names
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _check_different(specs: list[EnvironmentSpec]) -> None:
+    ids = [spec.id for spec in specs]
+    twice = [one for one in ids if ids.count(one) > 1]
+    if twice:
+        raise ValueError(f"environments and heldout_environments must all be different; {twice[0]} is named twice")
 
 
 def _ranges(text: str, count: int) -> list[tuple[float, float] | None]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from setups.mnas.layers import Layer
 from setups.mnas.network import EPSILON, MOVING_DECAY
 from setups.mnas.space import Space
@@ -15,11 +17,22 @@ from setups.tensorflow_runtime import load_tensorflow
 _NORMALISATION = {"scale": "gamma", "offset": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 
 
-def save_keras(space: Space, layers: Sequence[Layer], weights: Weights, path: str | Path) -> None:
+def save_keras(
+    space: Space,
+    layers: Sequence[Layer],
+    weights: Weights,
+    path: str | Path,
+    standard: tuple[np.ndarray, np.ndarray] | None = None,
+) -> None:
     """Write the network of `layers` with its `weights` as a model that `keras.models.load_model` loads.
 
-    The model takes float32 images (n, size, size, channels) as in `images.Images` and gives the softmax's outputs
-    (n, classes). It is made of Keras' own layers only.
+    The model takes float32 images (n, size, size, channels) and gives the softmax's outputs (n, classes). It is made of
+    Keras' own layers only.
+
+    Parameters
+    ----------
+    standard : (mean, spread), each (channels,), optional
+        Of the pixels, see `images.Images`: the model then takes them as they are in the source, else standardised.
 
     Raises
     ------
@@ -27,15 +40,27 @@ def save_keras(space: Space, layers: Sequence[Layer], weights: Weights, path: st
         With one clear line, when `path` does not end in .keras or cannot be written.
     """
     path = Path(path)
-    if path.suffix != ".keras":
-        raise ValueError(f"a Keras model is written to a file whose name ends in .keras, got {path}")
-    if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    check_path(path)
     model = keras_model(space, layers, weights)
+    if standard is not None:
+        keras = load_tensorflow().keras
+        mean, spread = standard
+        pixels = keras.Input(model.input_shape[1:], name="pixels")
+        model = keras.Model(pixels, model(keras.layers.Normalization(mean=mean, variance=spread**2)(pixels)))
     try:
         model.save(path)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def check_path(path: Path) -> None:
+    """`ValueError` in one line unless a Keras model can have this `path`."""
+    if path.suffix != ".keras":
+        raise ValueError(f"a Keras model is written to a file whose name ends in .keras, got {path}")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder")
 
 
 def keras_model(space: Space, layers: Sequence[Layer], weights: Weights | None = None) -> Any:

@@ -21,6 +21,8 @@ IDX_FILES = {
 
 _UNSIGNED_BYTES = 8  # the code of the type in IDX files
 
+_LARGEST_LABEL = 65_535  # a class each, and a row of weights
+
 
 def read_image_files(path: Path) -> Arrays:
     """The images of an .npz file, a folder of them, or a folder of IDX files.
@@ -100,7 +102,9 @@ def _checked(path: Path, arrays: Arrays) -> Arrays:
             )
         if images.ndim not in (3, 4) or len(images) != labels.size or not len(images):
             raise ValueError(f"cannot use the images in {path}: {labels.size} labels for images of {images.shape}")
-        if not np.isfinite(images).all() or labels.min() < 0:
-            raise ValueError(f"cannot use the images in {path}: pixels must be finite and labels at least 0")
+        if not np.isfinite(images).all() or labels.min() < 0 or labels.max() > _LARGEST_LABEL:
+            raise ValueError(
+                f"cannot use the images in {path}: pixels must be finite and labels from 0 to {_LARGEST_LABEL:,}"
+            )
         arrays[f"y_{part}"] = labels.ravel()
     return arrays

@@ -41,6 +41,8 @@ class Images(NamedTuple):
     classes : int
     fingerprint : str
         Names the source and what is in the arrays.
+    mean, spread : float64 array (channels,)
+        What was subtracted from the source's pixels, and by what they were divided then.
     """
 
     train: np.ndarray
@@ -51,6 +53,8 @@ class Images(NamedTuple):
     test_labels: np.ndarray
     classes: int
     fingerprint: str
+    mean: np.ndarray
+    spread: np.ndarray
 
 
 def load_images(source: str, *, train: int = 0, valid: int = 0, test: int = 0) -> Images:
@@ -113,7 +117,9 @@ def _standardised(source: str, sets: list[tuple[np.ndarray, np.ndarray]]) -> Ima
     scaled = [(((pixels - mean) / spread).astype(np.float32), labels) for pixels, labels in sets]
     for array in (array for pair in scaled for array in pair):
         digest.update(repr(array.shape).encode() + array.tobytes())
-    return Images(*scaled[0], *scaled[1], *scaled[2], classes, f"{Path(source).name} {digest.hexdigest()[:12]}")
+    return Images(
+        *scaled[0], *scaled[1], *scaled[2], classes, f"{Path(source).name} {digest.hexdigest()[:12]}", mean, spread
+    )
 
 
 def _cut(array: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +133,8 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 def _arrays(source: str) -> Arrays:
     if source == "digits":
         return _digits()
+    if not source.strip():
+        raise ValueError(f"images are missing: {', '.join(['digits', *FETCHED])}, a file or a folder")
     if source in FETCHED:
         places = [fetched_path(source)] + ([DEBIAN_FASHION_MNIST] if source == "fashion-mnist" else [])
         for place in places:

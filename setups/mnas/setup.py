@@ -12,7 +12,7 @@ from setups.mnas import training
 from setups.mnas.cost_model import LATENCY_MS, latency_ms
 from setups.mnas.hashing import OUTPUT_IMAGES, outputs
 from setups.mnas.images import FETCHED, Images, fetch_images, load_images
-from setups.mnas.layers import Layer, layers
+from setups.mnas.layers import Layer, canonical, layers
 from setups.mnas.measured_latency import measured_latency_ms
 from setups.mnas.space import (
     Architecture,
@@ -37,11 +37,16 @@ Progress = Callable[[int, int | None], None]
 
 def fetch_all(*, source: Path | None, progress: Progress) -> str:
     """Get the image data sets that keras has a loader for, those that are not there yet."""
-    found = []
+    found, errors = [], []
     for number, name in enumerate(FETCHED):
         progress(number, len(FETCHED))
-        found.append(f"{name}: {fetch_images(name)}")
-    return "\n".join([*found, f"next: ufh run mnas --set options.images={next(iter(FETCHED))}"])
+        try:
+            found.append(f"{name}: {fetch_images(name)}\nnext: ufh run mnas --set options.images={name}")
+        except ValueError as error:
+            errors.append(str(error))
+    if not found:
+        raise ValueError("; ".join(errors))
+    return "\n".join([*found, *errors])
 
 
 class Mnas(Setup[Architecture]):
@@ -71,7 +76,7 @@ class Mnas(Setup[Architecture]):
     latency_repeats : int
         Of "measured": calls whose median it is.
     latency_target : float
-        T in milliseconds; 0 for the latency of the base network.
+        T in milliseconds; 0 for the latency of the base network by the cost model.
     latency_weight : float
         w; doubling the latency at -0.07 weighs as much as 5 % of accuracy (Tan et al. 2019).
     hash_examples : int
@@ -124,10 +129,10 @@ class Mnas(Setup[Architecture]):
         one_of("size", size, ("lite", "paper"))
         self._images: Images = load_images(images, train=train_images, valid=valid_images, test=test_images)
         available = len(self._images.train)
-        if not 1 <= hash_examples <= available - OUTPUT_IMAGES or not 0 <= hash_steps <= 1000:
+        if not 1 <= hash_examples <= available - OUTPUT_IMAGES or not 0 <= hash_steps <= steps:
             raise ValueError(
-                f"hash_examples must be from 1 to {available - OUTPUT_IMAGES} and hash_steps from 0 to 1,000, "
-                f"got {hash_examples} and {hash_steps}"
+                f"hash_examples must be from 1 to {available - OUTPUT_IMAGES} and hash_steps from 0 to {steps} "
+                f"(steps), got {hash_examples} and {hash_steps}"
             )
         _, side, _, channels = self._images.train.shape
         shape = {"image_size": side, "image_channels": channels, "classes": self._images.classes, "width": width}
@@ -141,7 +146,8 @@ class Mnas(Setup[Architecture]):
         )
         self._repeats = latency_repeats
         self._weight = latency_weight
-        self._target = latency_target or self._latency(reference_architecture(self._space))
+        # By the model also where latencies are measured: every process must have the same target.
+        self._target = latency_target or latency_ms(self._space, reference_architecture(self._space))
         self.hash_cost = _HASHED_IMAGE * (hash_steps * hash_examples + OUTPUT_IMAGES)
 
     def random_candidate(self, rng: Rng) -> Architecture:
@@ -179,12 +185,13 @@ class Mnas(Setup[Architecture]):
         rows = [Row(*(name.replace("_", " ") for name in Row._fields)), *table(self._space, candidate)]
         latency = self._latency(candidate)
         how = "measured" if self._measured else "by the cost model"
-        said = "" if self._measured else f"accuracy {fitness / self._factor(candidate):.4f} on held-out images, "
+        known = not self._measured and np.isfinite(fitness)
+        said = f"accuracy {fitness / self._factor(candidate):.4f} on held-out images, " if known else ""
         return f"{_aligned(rows)}\n{said}latency {latency:.3g} ms ({how}; target {self._target:.3g} ms)"
 
     def structural_key(self, candidate: Architecture) -> tuple[Layer, ...]:
         """The layers that do something: choices without function do not matter."""
-        return self._layers(candidate)
+        return canonical(self._space, candidate)
 
     def decisions(self) -> Sequence[int]:
         """Seven choices for each block."""
@@ -201,16 +208,14 @@ class Mnas(Setup[Architecture]):
         draw_architecture(self._space, candidate, axes)
 
     def export(self, candidate: Architecture, path: Path, rng: Rng) -> str:
-        """Train the network once more and write it as a Keras model."""
-        from setups.mnas.export import save_keras
+        """Train the network once more and write it as a Keras model; it takes images as they are in the source."""
+        from setups.mnas.export import check_path, save_keras
 
-        if path.suffix != ".keras":
-            raise ValueError(
-                f"networks are exported as Keras models, to a file NAME.keras, not {path.suffix or 'this'}"
-            )
+        check_path(path)  # before the training, not after it
         network = self._layers(candidate)
         trained = training.train(self._space, network, self._images, self._settings, _seed(rng))
-        save_keras(self._space, network, trained.weights, path)
+        standard = (self._images.mean, self._images.spread)
+        save_keras(self._space, network, trained.weights, path, standard)
         return f"wrote {path}: accuracy {trained.validation_accuracy:.4f} on held-out images, after a new training"
 
     def fingerprint(self) -> str:

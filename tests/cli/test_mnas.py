@@ -40,7 +40,8 @@ def test_the_best_network_is_exported_for_plain_keras(ufh, searched, tmp_path):
     from setups.mnas.images import load_images
 
     images = load_images("digits")
-    np.savez(tmp_path / "valid.npz", images=images.valid, labels=images.valid_labels)
+    pixels = images.valid * images.spread + images.mean  # as they are in the source
+    np.savez(tmp_path / "valid.npz", images=pixels, labels=images.valid_labels)
     program = (
         "import sys, keras, numpy; model = keras.models.load_model(sys.argv[1]); data = numpy.load(sys.argv[2]); "
         "print((model.predict(data['images'], verbose=0).argmax(1) == data['labels']).mean())"

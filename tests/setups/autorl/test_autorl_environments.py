@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from setups.autorl.environments import ENVIRONMENTS, EnvironmentSpec, environment_spec, make, state_and_actions
+from setups.autorl.environments import ENVIRONMENTS, EnvironmentSpec, environment_spec, make
 
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("minigrid")
@@ -47,7 +47,6 @@ def test_states_are_flat_float32_and_follow_from_the_seed(name):
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert np.array_equal(one, trajectory(second, 3)), "what happened before the seed is forgotten"
-    assert state_and_actions([name]) == [SIZES[name]]
 
 
 def test_cartpole_is_cut_off_after_200_steps():

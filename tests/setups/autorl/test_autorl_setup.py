@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from setups.autorl import AutoRL
@@ -124,6 +128,9 @@ def test_known_losses_have_different_keys_and_are_read_by_name(setup):
         ({"engine": "tensorflw"}, ["engine", "tensorflow"]),
         ({"space": "pre_graph_12"}, ["pre_graph_1"]),
         ({"hurdle": 1.5}, ["hurdle"]),
+        ({"environments": "LunarLander-v2, LunarLander-v3"}, ["LunarLander-v3", "twice"]),
+        ({"heldout_environments": "CartPole-v0"}, ["CartPole-v0", "twice"]),
+        ({"replay_start": 10_000}, ["replay_start", "2,400"]),
         ({"batch": 0}, ["batch"]),
         ({"trainings": 0}, ["trainings"]),
         ({"episodes": 5, "steps": 5}, ["episodes or steps"]),
@@ -136,6 +143,19 @@ def test_bad_options_are_refused_in_one_line(options, words):
     assert "\n" not in str(caught.value)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_the_classic_configuration_is_the_paper_s_but_for_its_environments():
+    """What the short file does not say must be the defaults of the long one, which are the paper's."""
+    configs = Path(__file__).parents[3] / "configs"
+    paper, classic = (
+        tomllib.loads((configs / name).read_text(encoding="utf-8")) for name in ("autorl.toml", "autorl-classic.toml")
+    )
+    assert paper["search"] == classic["search"]
+    defaults = {name: one.default for name, one in inspect.signature(AutoRL.__init__).parameters.items()}
+    for name, value in paper["options"].items():
+        if name not in ("environments", "heldout_environments"):
+            assert classic["options"].get(name, defaults[name]) == value, name
 
 
 def test_an_unknown_loss_names_the_nearest(setup):

@@ -136,7 +136,7 @@ def test_damaged_idx_files_are_refused_in_one_line(tmp_path, damage, name):
     [
         ({"y_train": np.zeros(7, np.uint8)}, "7 labels for images"),
         ({"y_train": np.full(40, 0.5)}, "labels whole ones"),
-        ({"y_test": np.full(20, -1)}, "labels at least 0"),
+        ({"y_test": np.full(20, -1)}, "labels from 0"),
         ({"x_test": np.full((20, 6, 6), np.nan)}, "must be finite"),
         ({"x_train": np.zeros((40, 6, 5), np.uint8), "x_test": np.zeros((20, 6, 5), np.uint8)}, "must be square"),
         ({"x_test": np.zeros((20, 7, 7), np.uint8)}, "different shapes"),

@@ -84,6 +84,8 @@ def test_details_tell_accuracy_and_latency(setup):
         ({"width": 0.0}, ["width"]),
         ({"steps": 0}, ["steps"]),
         ({"hash_examples": 95}, ["hash_examples", "90"]),
+        ({"steps": 1, "hash_steps": 2}, ["hash_steps", "1"]),
+        ({"images": ""}, ["images", "digits"]),
         ({"latency_weight": 1.0}, ["latency_weight"]),
         ({"valid_images": 5000}, ["5000"]),
     ],
