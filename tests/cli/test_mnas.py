@@ -106,3 +106,11 @@ def test_bad_input_is_one_line(ufh, searched, arguments, words, monkeypatch, tmp
     refusal = ufh(*arguments, code=2).refusal()
     for word in words:
         assert word in refusal
+
+
+def test_out_of_memory_outside_an_evaluation_is_one_line(ufh, monkeypatch):
+    def exhausted(*_):
+        raise MemoryError("tensorflow has not enough memory")
+
+    monkeypatch.setattr("setups.mnas.setup.outputs", exhausted)
+    assert "not enough memory" in ufh("run", "mnas", *TINY, "--name=exhausted", code=2).refusal()
