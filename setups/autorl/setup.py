@@ -110,25 +110,13 @@ class AutoRL(Setup[Graph]):
         hash_examples: int = 4096,
         hash_seeds: int = 1,
     ) -> None:
-        for name, number in (("trainings", trainings), ("heldout_trainings", heldout_trainings)):
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
-        if not 0.0 <= hurdle < 1.0:
-            raise ValueError(f"hurdle must be in [0, 1), got {hurdle}")
-        if not 0.0 < learning_rate < 1.0:
-            raise ValueError(f"learning_rate must be between 0 and 1, got {learning_rate}")
+        _check_numbers(trainings, heldout_trainings, hurdle, learning_rate)
         self._space = Space(configuration(space), original_offsets=original_offsets)
-        names, held_out = _names(environments), _names(heldout_environments)
-        if not names:
+        searched, held_out = _names(environments), _names(heldout_environments)
+        if not searched:
             raise ValueError("environments names none; give one such as CartPole-v0")
-        ranges = _ranges(returns, len(names) + len(held_out))
-        specs = [
-            environment_spec(name, returns=one, episodes=episodes, steps=steps)
-            for name, one in zip([*names, *held_out], ranges, strict=True)
-        ]
-        _check_different(specs)
-        made = [make(spec) for spec in specs]
-        self._environments, self._held_out = made[: len(names)], made[len(names) :]
+        made = [make(spec) for spec in _specs([*searched, *held_out], returns, episodes, steps)]
+        self._environments, self._held_out = made[: len(searched)], made[len(searched) :]
         self._training = TrainingSettings(
             batch=batch,
             replay=replay,
@@ -141,12 +129,7 @@ class AutoRL(Setup[Graph]):
             epsilon_steps=epsilon_steps,
         )
         for environment in made:
-            limit = self._settings_for(environment).step_limit(environment)  # refuses what does not fit
-            if replay_start >= limit:
-                raise ValueError(
-                    f"replay_start must be below the {limit:,} steps of a training in {environment.spec.id}, "
-                    f"or nothing is learnt; got {replay_start:,}"
-                )
+            _check_length(self._settings_for(environment), environment)
         self._engine_settings = EngineSettings(hidden=_widths(hidden), learning_rate=learning_rate)
         self._make_engine = _engine(engine)
         self._score: str = one_of("score", score, SCORES)
@@ -274,11 +257,36 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _check_different(specs: list[EnvironmentSpec]) -> None:
+def _specs(names: list[str], returns: str, episodes: int, steps: int) -> list[EnvironmentSpec]:
+    """What is known of these environments, which must all be different."""
+    specs = [
+        environment_spec(name, returns=one, episodes=episodes, steps=steps)
+        for name, one in zip(names, _ranges(returns, len(names)), strict=True)
+    ]
     ids = [spec.id for spec in specs]
     twice = [one for one in ids if ids.count(one) > 1]
     if twice:
         raise ValueError(f"environments and heldout_environments must all be different; {twice[0]} is named twice")
+    return specs
+
+
+def _check_numbers(trainings: int, heldout_trainings: int, hurdle: float, learning_rate: float) -> None:
+    for name, number in (("trainings", trainings), ("heldout_trainings", heldout_trainings)):
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+    if not 0.0 <= hurdle < 1.0:
+        raise ValueError(f"hurdle must be in [0, 1), got {hurdle}")
+    if not 0.0 < learning_rate < 1.0:
+        raise ValueError(f"learning_rate must be between 0 and 1, got {learning_rate}")
+
+
+def _check_length(settings: TrainingSettings, environment: Environment) -> None:
+    limit = settings.step_limit(environment)  # refuses numbers that do not fit
+    if settings.replay_start >= limit:
+        raise ValueError(
+            f"replay_start must be below the {limit:,} steps of a training in {environment.spec.id}, "
+            f"or nothing is learnt; got {settings.replay_start:,}"
+        )
 
 
 def _ranges(text: str, count: int) -> list[tuple[float, float] | None]:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +75,13 @@ class Recorder:
             raise InputError(f"{path} is being written by another run of ufh") from error
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror}") from error
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)  # the lock is given back, whatever goes wrong
             self._check_same(experiment, provenance)
             self._load()
             _write(path / "experiment.toml", tomli_w.dumps(self._tables(experiment, provenance)))
             self.write_all()
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def finished(self) -> set[tuple[int, int]]:
         """The (cell, trial) that need not be run again."""
