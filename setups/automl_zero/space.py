@@ -7,7 +7,6 @@ Section 4.2 of the AutoML-Zero paper, which Setup B uses.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from setups.automl_zero.operations import OPERATIONS, SIGNATURES
 from setups.automl_zero.program import FUNCTIONS, MAX_ADDRESSES, MAX_FUNCTION_SIZE, Memory, first_writable
+from ufh_cli.core.names import nearest
 
 # Operations of InitializePass, ForwardPass and BackwardPass.
 OPERATION_SETS = {
@@ -101,11 +101,9 @@ def parse_operations(text: str) -> tuple[tuple[int, ...], tuple[int, ...], tuple
     if parts is None:
         given = text.split("/")
         if len(given) != 3:
-            near = difflib.get_close_matches(text, OPERATION_SETS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            names = ", ".join(OPERATION_SETS)
             raise ValueError(
-                f"operations must be one of {names}, or three lists like 56-64/1-4,27/1-3; got {text!r}{hint}"
+                f"operations must be a named set, or three lists like 56-64/1-4,27/1-3; got {text!r}; "
+                f"{nearest(text, OPERATION_SETS)}"
             )
         parts = (given[0], given[1], given[2])
     return _numbers(parts[0]), _numbers(parts[1]), _numbers(parts[2])
@@ -129,9 +127,7 @@ def parse_mutations(text: str) -> np.ndarray:
     for item in filter(None, (part.strip() for part in text.split(","))):
         name, _, weight = (part.strip() for part in item.partition(":"))
         if name not in MUTATIONS:
-            near = difflib.get_close_matches(name, MUTATIONS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"unknown mutation {name!r}{hint}; known are {', '.join(MUTATIONS)}")
+            raise ValueError(f"unknown mutation {name!r}; {nearest(name, MUTATIONS)}")
         if re.fullmatch(r"\d*\.?\d+", weight or "1") is None:
             raise ValueError(f"the weight of mutation {name!r} must be a positive number, got {weight!r}")
         weights[MUTATIONS.index(name)] = float(weight or 1)

@@ -15,7 +15,6 @@ as it takes to read them back.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from setups.automl_zero.operations import MATRIX_CONSTANT, OPERATIONS, SCALAR_CONSTANT, VECTOR_CONSTANT
 from setups.automl_zero.program import FUNCTIONS, Instruction, Memory, Program, instruction_error, pack, unpack
+from ufh_cli.core.names import nearest
 
 LEGEND = "# sX, vX, mX: scalar, vector, matrix at address X; s0 = label, s1 = prediction, v0 = features"
 
@@ -136,9 +136,7 @@ def _function(code: str) -> int:
     if match is None:
         raise ValueError(f"expected a line like 'def {FUNCTIONS[1]}():', got {code!r}")
     if match[1] not in _FUNCTION_NAMES:
-        near = difflib.get_close_matches(match[1], _FUNCTION_NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"unknown function {match[1]!r}{hint}; a program defines {', '.join(FUNCTIONS)}")
+        raise ValueError(f"unknown function {match[1]!r}; {nearest(match[1], _FUNCTION_NAMES)}")
     return _FUNCTION_NAMES[match[1]]
 
 
@@ -174,9 +172,9 @@ def _operation(kind: str, index: str | None, right: str, code: str) -> int:
     op = _OPERATION_OF.get((kind, shape))
     element = op in (VECTOR_CONSTANT, MATRIX_CONSTANT)
     if op is None:
-        names = sorted({form.split("(")[0] for _, form in _OPERATION_OF if "(" in form})
-        near = difflib.get_close_matches(right.split("(")[0], names, n=1) if "(" in right else []
-        hint = f"; did you mean {near[0]}?" if near and near[0] != right.split("(")[0] else ""
+        names = {form.split("(")[0] for _, form in _OPERATION_OF if "(" in form}
+        name, call, _ = right.partition("(")
+        hint = f"; {nearest(name, names)}" if call and name not in names else ""
         raise ValueError(f"unknown instruction {code!r}: nothing gives {_kind_name(kind)} from {shape!r}{hint}")
     if element and (index is None or index.count(",") != (op == MATRIX_CONSTANT)):
         example = "v2[F * 0.5] = 1.0" if op == VECTOR_CONSTANT else "m1[F * 0.5, F * 0.25] = 1.0"

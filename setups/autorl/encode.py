@@ -38,7 +38,7 @@ _SUMMED_IF_VECTOR = frozenset(NUMBERS[name] for name in ("DotProduct", "L2Norm",
 _SHAPED = (mc.SOFTMAX, mc.BATCH_MEAN, mc.BATCH_DEVIATION)  # of those: a result for each column
 _VECTORS = (Type.STATE, Type.VECTOR)
 
-_Q_PARAM, _TARGET_PARAM = INPUTS.index("q_param"), INPUTS.index("q_targ_param")
+_Q_PARAM = INPUTS.index("q_param")
 
 
 class Value(NamedTuple):
@@ -236,16 +236,19 @@ class Encoder:
 
     def _place_hidden(self) -> None:
         """Room for the values of hidden layers: shared by the networks that have no backward pass."""
-        shared, needed = self._end, 0
-        for keeps in (False, True):
-            for instruction in self._instructions:
-                if instruction[mc.CODE] != mc.NETWORK or bool(instruction[mc.TUNED] or instruction[mc.WANTED]) != keeps:
-                    continue
-                size = sum(aligned(instruction[mc.HEIGHT] * width) for width in self._sizes[1:-1])
-                instruction[mc.HIDDEN] = self._end if keeps else shared
-                needed = 0 if keeps else max(needed, size)
-                self._end += size if keeps else 0
-            self._end += needed if not keeps else 0
+        shared, keeping = self._end, []
+        for instruction in self._instructions:
+            if instruction[mc.CODE] != mc.NETWORK:
+                continue
+            size = sum(aligned(instruction[mc.HEIGHT] * width) for width in self._sizes[1:-1])
+            if instruction[mc.TUNED] or instruction[mc.WANTED]:
+                keeping.append((instruction, size))
+            else:
+                instruction[mc.HIDDEN] = shared
+                self._end = max(self._end, shared + size)
+        for instruction, size in keeping:
+            instruction[mc.HIDDEN] = self._end
+            self._end += size
 
 
 def layer_table(sizes: tuple[int, ...]) -> np.ndarray:

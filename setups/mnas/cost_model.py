@@ -114,16 +114,6 @@ def network_cost(space: Space, network: tuple[Layer, ...]) -> Cost:
     return total([*costs, head_cost(space, channels, size)])
 
 
-def parameters(space: Space, architecture: Architecture) -> int:
-    """Trained numbers of the network."""
-    return network_cost(space, layers(space, architecture)).parameters
-
-
-def multiply_adds(space: Space, architecture: Architecture) -> int:
-    """Multiply-adds of one image."""
-    return network_cost(space, layers(space, architecture)).multiply_adds
-
-
 def latency_features(cost: Cost) -> tuple[float, ...]:
     """What latency is linear in: 1, millions of multiply-adds, megabytes of traffic, operations."""
     return 1.0, cost.multiply_adds / 1e6, cost.traffic / 1e6, float(cost.operations)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
-"""x_train and y_train, and x_test and y_test where there is a test set."""
+from setups.images import Arrays, npz_images
 
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -30,7 +29,8 @@ def read_image_files(path: Path) -> Arrays:
     Returns
     -------
     dict
-        Images as numbers (n, height, width) or (n, height, width, channels), and their labels as whole numbers (n,).
+        x_train and y_train, and x_test and y_test where there is a test set: images as numbers (n, height, width) or
+        (n, height, width, channels), and their labels as whole numbers (n,).
 
     Raises
     ------
@@ -38,16 +38,12 @@ def read_image_files(path: Path) -> Arrays:
         With one clear line, when there are none, or they are damaged or do not fit.
     """
     if path.is_dir() and any(path.glob("*-ubyte*")):
-        return _checked(path, {key: _read_idx(_idx_file(path, name)) for key, name in IDX_FILES.items()})
-    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
-        raise ValueError(f"there are no images at {path}: neither an .npz file nor a folder of .npz or IDX files")
-    parts = [_checked(file, _read_npz(file)) for file in files]
-    shapes = {array.shape[1:] for part in parts for key, array in part.items() if key.startswith("x")}
-    if len(shapes) > 1:
-        raise ValueError(f"the images in {path} have different shapes: {', '.join(map(str, sorted(shapes)))}")
-    keys = [key for key in IDX_FILES if any(key in part for part in parts)]
-    return {key: np.concatenate([part[key] for part in parts if key in part]) for key in keys}
+        arrays = {key: _read_idx(_idx_file(path, name)) for key, name in IDX_FILES.items()}
+        try:
+            return _checked(arrays)
+        except ValueError as error:
+            raise ValueError(f"cannot use the images in {path}: {error}") from None
+    return npz_images(path, _checked)
 
 
 def _idx_file(folder: Path, name: str) -> Path:
@@ -74,37 +70,22 @@ def _read_idx(file: Path) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
-def _read_npz(file: Path) -> Arrays:
-    try:
-        if not zipfile.is_zipfile(file):  # numpy would read it as something else, for instance as .npy
-            raise ValueError("it is no .npz archive, as numpy.savez writes them")
-        with np.load(file, allow_pickle=False) as arrays:
-            found = {key: np.asarray(arrays[key]) for key in IDX_FILES if key in arrays}
-            if not found:
-                raise ValueError(f"it has no arrays x_train and y_train, only {', '.join(arrays)}")
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # Runtime: encrypted
-        raise ValueError(f"cannot use the images in {file}: {error}") from None
-    return found
-
-
-def _checked(path: Path, arrays: Arrays) -> Arrays:
-    """`arrays` with flat labels; images and labels of each set must be there, fit each other and be numbers."""
-    for part in ("train", "test"):
-        images, labels = arrays.get(f"x_{part}"), arrays.get(f"y_{part}")
-        if images is None and labels is None:
+def _checked(arrays: Mapping[str, np.ndarray]) -> Arrays:
+    """Those of `IDX_FILES`, labels flat; images and labels of each set must be there, fit each other and be numbers."""
+    found: Arrays = {}
+    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
+        if x not in arrays and y not in arrays:
             continue
-        if images is None or labels is None:
-            raise ValueError(f"cannot use the images in {path}: there is only one of x_{part} and y_{part}")
+        if x not in arrays or y not in arrays:
+            raise ValueError(f"there is only one of {x} and {y}")
+        images, labels = arrays[x], arrays[y].ravel()
         if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
-            raise ValueError(
-                f"cannot use the images in {path}: images must be numbers and labels whole ones, "
-                f"not {images.dtype} and {labels.dtype}"
-            )
-        if images.ndim not in (3, 4) or len(images) != labels.size or not len(images):
-            raise ValueError(f"cannot use the images in {path}: {labels.size} labels for images of {images.shape}")
+            raise ValueError(f"images must be numbers and labels whole ones, not {images.dtype} and {labels.dtype}")
+        if images.ndim not in (3, 4) or len(images) != len(labels) or not len(images):
+            raise ValueError(f"{len(labels)} labels for images of {images.shape}")
         if not np.isfinite(images).all() or labels.min() < 0 or labels.max() > _LARGEST_LABEL:
-            raise ValueError(
-                f"cannot use the images in {path}: pixels must be finite and labels from 0 to {_LARGEST_LABEL:,}"
-            )
-        arrays[f"y_{part}"] = labels.ravel()
-    return arrays
+            raise ValueError(f"pixels must be finite and labels from 0 to {_LARGEST_LABEL:,}")
+        found |= {x: images, y: labels}
+    if not found:
+        raise ValueError(f"it has no arrays x_train and y_train, only {', '.join(arrays)}")
+    return found

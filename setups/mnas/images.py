@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from setups.mnas.image_files import Arrays, read_image_files
-from setups.tensorflow_runtime import load_tensorflow
+from setups.data import data_directory
+from setups.images import REMEDIES, Arrays, digits, image_path, keras_images
+from setups.mnas.image_files import read_image_files
 from ufh_cli.core.names import nearest
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its files."""
 
-FETCHED = {
-    "cifar10": ("www.cs.toronto.edu", "cifar-10-batches-py*", 163),
-    "fashion-mnist": ("storage.googleapis.com", "fashion-mnist", 30),
-}
-"""What `fetch_images` gets: whence keras' loader has it, its name in keras' cache, and its megabytes."""
+FETCHED = tuple(REMEDIES)
+"""What `fetch_images` gets."""
 
-_REMEDY = {
-    "cifar10": "name an .npz file with arrays x_train, y_train, x_test and y_test",
-    "fashion-mnist": "install Debian's package dataset-fashion-mnist, or name a folder of its four IDX files",
-}
 _SPLIT_SEED = 0x696D61676573
 
 
@@ -132,37 +125,20 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 
 def _arrays(source: str) -> Arrays:
     if source == "digits":
-        return _digits()
-    if not source.strip():
-        raise ValueError(f"images are missing: {', '.join(['digits', *FETCHED])}, a file or a folder")
+        images, labels = digits()
+        return {"x_train": images.reshape(-1, 8, 8), "y_train": labels}
     if source in FETCHED:
         places = [fetched_path(source)] + ([DEBIAN_FASHION_MNIST] if source == "fashion-mnist" else [])
         for place in places:
             if place.exists():
                 return read_image_files(place)
-        raise ValueError(f'images "{source}" are not here: fetch them by "ufh data fetch mnas", or {_REMEDY[source]}')
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise ValueError(f"images {source!r} are neither a file nor a folder; {nearest(source, ['digits', *FETCHED])}")
-    return read_image_files(path)
-
-
-def _digits() -> Arrays:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise ValueError('images "digits" need scikit-learn: pip install "ufh[mnas]"') from None
-    images, labels = load_digits(return_X_y=True)
-    return {"x_train": images.reshape(-1, 8, 8), "y_train": labels}
+        raise ValueError(f'images "{source}" are not here: fetch them by "ufh data fetch mnas", or {REMEDIES[source]}')
+    return read_image_files(image_path(source, ("digits", *FETCHED)))
 
 
 def fetched_path(source: str) -> Path:
-    """Where `fetch_images` puts the images of `source`: under UFH_DATA, else in the user's data directory."""
-    if chosen := os.environ.get("UFH_DATA"):
-        return Path(chosen).expanduser() / "mnas" / f"{source}.npz"
-    from platformdirs import user_data_dir
-
-    return Path(user_data_dir("ufh", appauthor=False)) / "mnas" / f"{source}.npz"
+    """Where `fetch_images` puts the images of `source`."""
+    return data_directory() / "mnas" / f"{source}.npz"
 
 
 def fetch_images(source: str) -> Path:
@@ -185,19 +161,9 @@ def fetch_images(source: str) -> Path:
     path = fetched_path(source)
     if path.is_file():
         return path
-    datasets = load_tensorflow().keras.datasets
-    host, cached, megabytes = FETCHED[source]
-    if not any((Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets").glob(cached)):
-        try:  # keras answers an unreachable host with a bare Exception, so ask first
-            socket.create_connection((host, 443), timeout=10).close()
-        except OSError as error:
-            raise ValueError(
-                f'cannot fetch "{source}", {megabytes} MB: {host} cannot be reached ({error}); {_REMEDY[source]}'
-            ) from None
-    loader = datasets.cifar10 if source == "cifar10" else datasets.fashion_mnist
-    (x_train, y_train), (x_test, y_test) = loader.load_data()
+    arrays = keras_images(source)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez_compressed(unfinished, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    np.savez_compressed(unfinished, **arrays)
     os.replace(unfinished, path)
     return path

@@ -70,11 +70,6 @@ def layers(space: Space, architecture: Architecture) -> tuple[Layer, ...]:
     return tuple(layer for block in block_layers(space, architecture) for layer in block)
 
 
-def canonical(space: Space, architecture: Architecture) -> tuple[Layer, ...]:
-    """The structural key of `architecture`: its layers."""
-    return layers(space, architecture)
-
-
 def block_layers(space: Space, architecture: Architecture) -> list[tuple[Layer, ...]]:
     """The layers that each block contributes to `layers`."""
     x = _Map(space.stem_filters, strided(space.image_size, space.stem_stride), 0)

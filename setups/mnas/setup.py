@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from setups.data import Progress
 from setups.mnas import training
 from setups.mnas.cost_model import LATENCY_MS, latency_ms
 from setups.mnas.hashing import OUTPUT_IMAGES, outputs
 from setups.mnas.images import FETCHED, Images, fetch_images, load_images
-from setups.mnas.layers import Layer, canonical, layers
+from setups.mnas.layers import Layer, layers
 from setups.mnas.measured_latency import measured_latency_ms
 from setups.mnas.space import (
     Architecture,
@@ -31,8 +32,6 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 
 _HASHED_IMAGE = 10.0  # training examples that take as long
-
-Progress = Callable[[int, int | None], None]
 
 
 def fetch_all(*, source: Path | None, progress: Progress) -> str:
@@ -114,17 +113,8 @@ class Mnas(Setup[Architecture]):
         hash_examples: int = 10,
         hash_steps: int = 1,
     ) -> None:
-        for name, number in (("steps", steps), ("batch_size", batch_size), ("latency_repeats", latency_repeats)):
-            if not 1 <= number <= 10**9:
-                raise ValueError(f"{name} must be at least 1, got {number}")
-        if not 0.0 < learning_rate < 10.0:
-            raise ValueError(f"learning_rate must be above 0 and below 10, got {learning_rate}")
-        if not 0.0 <= latency_target < np.inf:
-            raise ValueError(
-                f"latency_target must be a number of milliseconds, 0 for the base network's: {latency_target}"
-            )
-        if not -10.0 <= latency_weight <= 0.0:
-            raise ValueError(f"latency_weight must be from -10 to 0, got {latency_weight}")
+        _check_counts(steps=steps, batch_size=batch_size, latency_repeats=latency_repeats)
+        _check_numbers(learning_rate, latency_target, latency_weight)
         self._measured = one_of("latency", latency, ("model", "measured")) == "measured"
         one_of("size", size, ("lite", "paper"))
         self._images: Images = load_images(images, train=train_images, valid=valid_images, test=test_images)
@@ -191,7 +181,7 @@ class Mnas(Setup[Architecture]):
 
     def structural_key(self, candidate: Architecture) -> tuple[Layer, ...]:
         """The layers that do something: choices without function do not matter."""
-        return canonical(self._space, candidate)
+        return self._layers(candidate)
 
     def decisions(self) -> Sequence[int]:
         """Seven choices for each block."""
@@ -238,6 +228,21 @@ class Mnas(Setup[Architecture]):
     def _factor(self, candidate: Architecture) -> float:
         """What the accuracy is multiplied by (Tan et al. 2019, Section 3)."""
         return (self._latency(candidate) / self._target) ** self._weight
+
+
+def _check_counts(**counts: int) -> None:
+    for name, number in counts.items():
+        if not 1 <= number <= 10**9:
+            raise ValueError(f"{name} must be from 1 to 1,000,000,000, got {number}")
+
+
+def _check_numbers(learning_rate: float, latency_target: float, latency_weight: float) -> None:
+    if not 0.0 < learning_rate < 10.0:
+        raise ValueError(f"learning_rate must be above 0 and below 10, got {learning_rate}")
+    if not 0.0 <= latency_target < np.inf:
+        raise ValueError(f"latency_target must be a number of milliseconds, 0 for the base network's: {latency_target}")
+    if not -10.0 <= latency_weight <= 0.0:
+        raise ValueError(f"latency_weight must be from -10 to 0, got {latency_weight}")
 
 
 def _seed(rng: Rng) -> int:

@@ -246,17 +246,3 @@ def reference_architecture(space: Space) -> Architecture:
     return tuple(
         Block("mbconv", 3, 1 if index == 0 else 6, 0.0, "identity", 1.0, 0) for index in range(len(space.strides))
     )
-
-
-def check_architecture(space: Space, architecture: Architecture) -> None:
-    """Raise `ValueError` in one line unless `architecture` is one of `space`."""
-    if len(architecture) != len(space.strides):
-        raise ValueError(f"an architecture has {len(space.strides)} blocks, got {len(architecture)}")
-    for index, block in enumerate(architecture):
-        for name, value, values in zip(Block._fields, block, block_choices(space, index), strict=True):
-            if value not in values:
-                raise ValueError(f"block {index + 1}: {name} must be {_either(values)}, got {value!r}")
-
-
-def _either(values: Sequence[Any]) -> str:
-    return ", ".join(map(str, values[:-1])) + f" or {values[-1]}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from setups.data import Progress, data_directory
 from setups.nasbench.official import FULL_FILE, convert
-from setups.nasbench.store import Progress, data_directory, official_path, open_table
+from setups.nasbench.store import official_path, open_table
 from setups.nasbench.table import Table
 
 

@@ -1,8 +1,7 @@
 """Graph features of NAS-Bench-101 cells, and a 64-bit hash of their isomorphism class.
 
-A cell code is ``vertices << 29 | labels << 21 | edges``: `labels` in base 3 with the first interior vertex least
-significant (0 = conv3x3-bn-relu, 1 = conv1x1-bn-relu, 2 = maxpool3x3), and edge x -> y (x < y) is bit
-``x + y(y - 1)/2`` of `edges`. Everything here depends on the isomorphism class only, not on the representative.
+Cells are given by their codes (see `enumeration`). Everything here depends on the isomorphism class only, not on the
+representative.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from setups.nasbench.enumeration import LABELS_MASK, LABELS_SHIFT, MAX_VERTICES, VERTICES_SHIFT, is_code, prune
 from ufh_cli.core.rng import splitmix64
 
 OPERATIONS = ("conv3x3", "conv1x1", "maxpool3x3")
-MAX_VERTICES = 7
 
 # Channels of a vertex are C/d for an output fed by d interior vertices; in units of C/60 they are integers.
 CHANNEL_UNIT = 60
@@ -105,8 +104,8 @@ def cell_costs(cells: np.ndarray) -> np.ndarray:
 @nb.njit(nb.int64(nb.uint32, nb.int8[:, ::1], nb.int8[::1]), cache=True)
 def _decode(cell, edge, op):
     """Fill ``edge[x, y]`` and ``op`` (-1 at input and output) and return the number of vertices."""
-    n = nb.int64(cell >> nb.uint32(29))
-    labels = nb.int64(cell >> nb.uint32(21)) & 255
+    n = nb.int64(cell >> nb.uint32(VERTICES_SHIFT))
+    labels = nb.int64(cell >> nb.uint32(LABELS_SHIFT)) & LABELS_MASK
     op[0] = -1
     op[n - 1] = -1
     for v in range(1, n - 1):
@@ -124,21 +123,10 @@ def _decode(cell, edge, op):
 
 @nb.njit(nb.int64(nb.uint32[::1]), cache=True)
 def _first_malformed(cells):
-    edge = np.zeros((MAX_VERTICES, MAX_VERTICES), np.int8)
-    op = np.zeros(MAX_VERTICES, np.int8)
     for i in range(len(cells)):
-        n = nb.int64(cells[i] >> nb.uint32(29))
-        labels = nb.int64(cells[i] >> nb.uint32(21)) & 255
-        edges = nb.int64(cells[i]) & ((1 << 21) - 1)
-        if n < 2 or labels >= 3 ** (n - 2) or edges >> (n * (n - 1) // 2):
+        code = nb.int64(cells[i])
+        if not is_code(code) or prune(code) != code:
             return i
-        _decode(cells[i], edge, op)
-        # In topological order, every vertex but the input has a predecessor and every one but the output a successor.
-        for v in range(n):
-            if v > 0 and edge[:v, v].sum() == 0:
-                return i
-            if v < n - 1 and edge[v, v + 1 : n].sum() == 0:
-                return i
     return -1
 
 

@@ -8,13 +8,13 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from setups.data import Progress
 from setups.nasbench.official import FULL_FILE, SHA256
 from setups.nasbench.tfrecord import check_records
 
@@ -24,8 +24,6 @@ URL = f"https://storage.googleapis.com/nasbench/{FULL_FILE}"
 _CHUNK = 1 << 20
 _SPARE_BYTES = 64 << 20  # left free on the disk
 _ELSEWHERE = "without a network, download it on another machine and convert that file"
-
-Progress = Callable[[int, int], None]  # (bytes done, bytes in total)
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ import hashlib
 import json
 import struct
 from binascii import a2b_base64
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from setups.data import Progress
 from setups.nasbench.space import Space, canonical_cell, from_matrix_ops
 from setups.nasbench.table import BUDGETS, RUNS, Table, write_table
 from setups.nasbench.tfrecord import read_records
@@ -49,7 +49,7 @@ _METRICS = (
 def convert(
     source: str | Path,
     destination: str | Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     expected_cells: np.ndarray | None = None,
 ) -> Table:
     """Read the authors' file and write it as an accuracy table.

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from setups.data import Progress, data_directory
 from setups.nasbench import data
 from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT
 from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space, describe, is_valid, pad, parse
-from setups.nasbench.store import Progress, data_directory, open_table
+from setups.nasbench.store import open_table
 from setups.nasbench.table import Table
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup

@@ -6,30 +6,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
 import xxhash
 
+from setups.data import Progress, data_directory
 from setups.nasbench.table import REQUIRED, SOURCES, Table, is_surrogate_table, write_table
 from ufh_cli.core.names import nearest
-
-Progress = Callable[[int, int | None], None]
 
 _SURROGATE_PARTS = ("surrogate_model.npz", "surrogate.py", "features.py", "enumeration.py")
 _SURROGATE_NAME = re.compile("surrogate-[0-9a-f]{12}")
 _ANOTHER_DIRECTORY = "the environment variable UFH_DATA names another directory for data"
-
-
-def data_directory() -> Path:
-    """Where data are kept: the environment variable UFH_DATA, else the user's data directory."""
-    if chosen := os.environ.get("UFH_DATA"):
-        return Path(chosen).expanduser()
-    from platformdirs import user_data_dir
-
-    return Path(user_data_dir("ufh", appauthor=False))
 
 
 def official_path() -> Path:

@@ -13,7 +13,6 @@ depends on the machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from setups.data import Progress
 from setups.nasbench.features import (
     CHANNEL_UNIT,
     FEATURE_NAMES,
@@ -30,12 +30,12 @@ from setups.nasbench.features import (
     mixed,
     validated_cells,
 )
+from setups.nasbench.table import RUNS
 from ufh_cli.core.rng import splitmix64
 
 IMAGES = 9984
 """Images an accuracy is measured on, in each of the training, validation and test sets (39 batches of 256)."""
 
-RUNS = 3
 FORESTS = ("error108", "failure", "final4", "halfway4")
 CURVES = ("error108_curve", "final4_curve", "failure_curve", "normal")
 LEAF = 255
@@ -134,7 +134,7 @@ class Predictions:
 def predict(
     cells: np.ndarray,
     model: dict[str, np.ndarray] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Predictions:
     """The surrogate's accuracies and times of `cells`.
 

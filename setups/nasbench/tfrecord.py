@@ -13,20 +13,20 @@ documentation), and CRC-32C is the Castagnoli polynomial of RFC 3720, appendix B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import numba as nb
 import numpy as np
 
+from setups.data import Progress
+
 BLOCK_BYTES = 8 << 20
 MAX_RECORD_BYTES = 64 << 20
 _FRAME = 16  # bytes of a record besides its data
 _RECORDS_A_BLOCK = 1 << 16
 _OK, _BAD_LENGTH, _TOO_LONG, _BAD_DATA = range(4)
-
-Progress = Callable[[int, int], None]  # (bytes done, bytes in total)
 
 
 class Digest(Protocol):

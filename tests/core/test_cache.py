@@ -331,6 +331,14 @@ def test_a_warm_cache_is_as_if_it_had_evaluated(kind: str, earlier: list[tuple],
     assert warm.warm_keys == set(seen) - own
 
 
+def test_an_evaluation_of_a_key_that_is_there_already_leaves_it_warm() -> None:
+    cache = FunctionalEquivalenceCache()
+    cache.warm([(1, 0.5)])
+    cache.store(1, 0.75)
+    assert cache.lookup(1) == 0.5
+    assert cache.warm_keys == {1}
+
+
 def test_warming_respects_the_bound() -> None:
     cache = FunctionalEquivalenceCache(max_entries=2)
     cache.warm([(1, 0.1), (2, 0.2), (3, 0.3)])

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual, ProximalPolicyOptimization
+from ufh_cli.core.search.ppo import _gradient
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import make_technique
 from ufh_cli.core.trial import Budget, Streams, TrialResult, functional_keys, run_trial
@@ -149,19 +151,57 @@ def test_the_same_fitness_for_all_teaches_nothing() -> None:
 
 
 def test_tells_in_another_order_within_a_batch_make_the_same_update() -> None:
-    """The gradient is a sum over the batch; only the moving average of the fitness depends on the order."""
-    policies = []
+    """The gradient is a sum over the batch. Baseline and scale do depend on the order, so here they stand still."""
+    setup, policies = Switches(), []
     for order in (1, -1):
-        ppo = ProximalPolicyOptimization(batch_size=20, baseline_decay=0.0)
-        ppo.start(Switches())
+        ppo = ProximalPolicyOptimization(batch_size=20, baseline_decay=math.nextafter(1.0, 0.0))
+        search(setup, ppo, candidates=100)  # from there on the scale of the advantages stays
         rng = Rng.from_seed(3)
         individuals = [ppo.ask(rng) for _ in range(20)]
+        before = np.concatenate(ppo.policies)
         for individual in individuals:
-            individual.fitness = 0.5
+            individual.fitness = setup.evaluate(individual.candidate, rng).fitness
         for individual in individuals[::order]:
             ppo.tell(individual)
         policies.append(np.concatenate(ppo.policies))
-    np.testing.assert_array_equal(policies[0], policies[1])
+    assert abs(policies[0] - before).max() > 1e-3
+    np.testing.assert_allclose(policies[0], policies[1], rtol=1e-9)
+
+
+def objective(logits: np.ndarray, ends: np.ndarray, batch: tuple, clip: float, entropy_bonus: float) -> float:
+    """PPO's clipped objective, mean over the batch, plus the mean entropy of the policies times its weight."""
+    choices, probabilities, advantages = batch
+    policies = [softmax(part) for part in np.split(logits, ends[:-1])]
+    now = np.array([[policy[choice] for policy, choice in zip(policies, row, strict=True)] for row in choices])
+    ratios = (now / probabilities).prod(axis=1)
+    clipped = np.minimum(ratios * advantages, np.clip(ratios, 1.0 - clip, 1.0 + clip) * advantages)
+    return clipped.mean() + entropy_bonus * np.mean([-(policy * np.log(policy)).sum() for policy in policies])
+
+
+@pytest.mark.parametrize("entropy_bonus", [0.0, 2.0])
+def test_the_gradient_is_that_of_the_clipped_objective(entropy_bonus: float) -> None:
+    generator, ends, clip = np.random.default_rng(0), np.array([2, 5, 7, 11]), 0.2
+    old, logits = generator.normal(size=(2, 11)) * 0.3
+    policies = [softmax(part) for part in np.split(old, ends[:-1])]
+    choices = np.stack([generator.integers(0, policy.size, 40) for policy in policies], axis=1)
+    probabilities = np.array(
+        [[policy[choice] for policy, choice in zip(policies, row, strict=True)] for row in choices]
+    )
+    batch = choices, probabilities, generator.normal(size=40)
+    now = np.concatenate([softmax(part) for part in np.split(logits, ends[:-1])])
+    ratios = (now[choices + np.array([0, *ends[:-1]])] / probabilities).prod(axis=1)
+    # Of each case, beyond the clip on either side and within it, with advantages of both signs, there are some.
+    assert len(set(zip(np.digitize(ratios, [1.0 - clip, 1.0 + clip]), batch[2] > 0, strict=True))) == 6
+    assert min(abs(ratios - 1.0 + clip).min(), abs(ratios - 1.0 - clip).min()) > 1e-4  # no kink within a step
+
+    step = 1e-5 * np.eye(logits.size)
+    rises = [
+        objective(logits + one, ends, batch, clip, entropy_bonus)
+        - objective(logits - one, ends, batch, clip, entropy_bonus)
+        for one in step
+    ]
+    gradient = _gradient((logits, now, ends), batch, clip, entropy_bonus)
+    np.testing.assert_allclose(gradient, np.array(rises) / 2e-5, rtol=1e-6, atol=1e-9)
 
 
 def test_many_answers_may_be_out() -> None:

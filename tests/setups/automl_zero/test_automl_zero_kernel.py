@@ -109,6 +109,19 @@ def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
     assert np.array_equal(few.errors(program, 12, 6), many.errors(program, 12, 6))
 
 
+@settings(max_examples=60, deadline=None)
+@given(word=WORDS, sizes=sizes, wanted=st.lists(st.booleans(), min_size=10, max_size=10))
+def test_a_task_does_not_depend_on_which_others_are_run(word, sizes, wanted):
+    block = TaskBlock(tasks_of(4, count=10), classification=False, lanes=4)
+    program = program_from(word, sizes, "0-64")
+    whole, some = block.fitnesses(program, word, 2), block.fitnesses(program, word, 2, wanted)
+    alone = [block.fitnesses(program, word, 2, [task == one for task in range(10)]) for one in np.flatnonzero(wanted)]
+    assert np.array_equal(some[:-1][wanted, 0], whole[:-1][wanted, 0])
+    assert not some[:-1][~np.array(wanted), 0].any()
+    assert some[-1, 1] == sum(one[-1, 1] for one in alone)
+    assert all(wanted) <= (some[-1, 1] == whole[-1, 1])
+
+
 @pytest.mark.parametrize("lanes", [0, 1, 2, 6, 12, 64, -4])
 def test_other_numbers_of_lanes_are_refused(lanes):
     with pytest.raises(ValueError, match=f"lanes must be 4, 8, 16 or 32, got {lanes}"):

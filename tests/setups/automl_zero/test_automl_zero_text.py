@@ -98,7 +98,7 @@ PROGRAM = "def Setup():\n{}\ndef Predict():\ndef Learn():\n"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("s1 = dto(v1, v0)", "did you mean dot"),
+        ("s1 = dto(v1, v0)", "did you mean 'dot'"),
         ("s1 = dot(s1, s2)", "a scalar from"),
         ("foo", "expected an instruction"),
         ("s0 = s1 + s2", "s0 is the label"),
@@ -130,7 +130,7 @@ def test_bad_instructions(line, message):
     [
         ("", "no function InitializePass and no ForwardPass and no BackwardPass"),
         ("def Setup():\ndef Predict():\n", "no function BackwardPass"),
-        ("def Setup():\ndef Lern():\n", "line 2: .* did you mean Learn"),
+        ("def Setup():\ndef Lern():\n", "line 2: .* did you mean 'Learn'"),
         ("def Setup():\ndef InitializePass():\n", "defined twice"),
         ("s1 = 2\n", "before the first function"),
         ("def Setup:\n", "expected a line like"),

@@ -15,9 +15,7 @@ from setups.mnas.cost_model import (
     block_costs,
     latency_features,
     latency_ms,
-    multiply_adds,
     network_cost,
-    parameters,
     total,
 )
 from setups.mnas.layers import layers
@@ -30,11 +28,15 @@ spaces = st.sampled_from([lite_space(), lite_space(32, 3), paper_space(), lite_s
 seeds = st.integers(0, 2**32 - 1)
 
 
+def cost_of(space, architecture):
+    return network_cost(space, layers(space, architecture))
+
+
 def test_mobilenet_v2_has_its_published_counts():
     space = paper_space()
-    reference = reference_architecture(space)
-    assert parameters(space, reference) == 3_504_872  # of the usual implementations; "3.4M" in the paper
-    assert multiply_adds(space, reference) == pytest.approx(300e6, rel=0.01)
+    cost = cost_of(space, reference_architecture(space))
+    assert cost.parameters == 3_504_872  # of the usual implementations; "3.4M" in the paper
+    assert cost.multiply_adds == pytest.approx(300e6, rel=0.01)
 
 
 def test_mnasnet_a1_has_its_published_counts():
@@ -44,8 +46,9 @@ def test_mnasnet_a1_has_its_published_counts():
         (3, 6, 0.25, "identity"), (5, 6, 0.25, "identity"), (3, 6, 0.0, "identity"),
     ]  # fmt: skip
     architecture = tuple(Block("mbconv", kernel, e, se, skip, 1.0, 0) for kernel, e, se, skip in rows)
-    assert parameters(space, architecture) == pytest.approx(3.9e6, rel=0.01)
-    assert multiply_adds(space, architecture) == pytest.approx(312e6, rel=0.01)
+    cost = cost_of(space, architecture)
+    assert cost.parameters == pytest.approx(3.9e6, rel=0.01)
+    assert cost.multiply_adds == pytest.approx(312e6, rel=0.01)
 
 
 def test_a_small_network_counted_by_hand():
@@ -82,7 +85,7 @@ def test_a_small_network_counted_by_hand():
 def test_parameters_are_the_trained_weights(space, seed):
     architecture = random_architecture(space, Rng.from_seed(seed))
     shapes = [shape for part in parts(space, layers(space, architecture)) for shape in part.tensors.values()]
-    assert parameters(space, architecture) == sum(map(prod, shapes))
+    assert cost_of(space, architecture).parameters == sum(map(prod, shapes))
 
 
 def test_parameters_are_those_of_real_weights():
@@ -90,16 +93,14 @@ def test_parameters_are_those_of_real_weights():
     for seed in range(20):
         architecture = random_architecture(space, Rng.from_seed(seed))
         weights = initial_weights(parts(space, layers(space, architecture)), seed)
-        assert parameters(space, architecture) == weights.trained.size
+        assert cost_of(space, architecture).parameters == weights.trained.size
 
 
 @settings(deadline=None)
 @given(spaces, seeds)
 def test_the_whole_costs_the_sum_of_its_blocks(space, seed):
     architecture = random_architecture(space, Rng.from_seed(seed))
-    whole = network_cost(space, layers(space, architecture))
-    assert total(block_costs(space, architecture)) == whole
-    assert whole.multiply_adds == multiply_adds(space, architecture)
+    assert total(block_costs(space, architecture)) == cost_of(space, architecture)
     for block, cost in zip(architecture, block_costs(space, architecture)[1:-1], strict=True):
         assert block.op != "identity" or cost == (0, 0, 0, 0)
         assert block.op in ("identity", "pool") or min(cost) > 0
@@ -110,7 +111,7 @@ def test_the_whole_costs_the_sum_of_its_blocks(space, seed):
 def test_latency_is_linear_in_the_features_and_blind_to_what_has_no_function(space, seed):
     rng = Rng.from_seed(seed)
     architecture = random_architecture(space, rng)
-    features = latency_features(network_cost(space, layers(space, architecture)))
+    features = latency_features(cost_of(space, architecture))
     expected = sum(constant * feature for constant, feature in zip(LATENCY_MS, features, strict=True))
     assert latency_ms(space, architecture) == pytest.approx(expected)
     idle = architecture[2]._replace(op="identity")

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import correlate, maximum_filter
 
-from setups.mnas.layers import block_layers, canonical, layers, strided, without_function
+from setups.mnas.layers import block_layers, layers, strided, without_function
 from setups.mnas.space import (
     Block,
     block_choices,
@@ -53,7 +53,7 @@ def test_an_identity_block_is_nothing_whatever_its_other_fields(space, seed, ind
     one = with_block(random_architecture(space, rng), index, op="identity")
     fields = random_architecture(space, rng)[index]._asdict() | {"op": "identity"}
     other = with_block(one, index, **fields)
-    assert canonical(space, one) == canonical(space, other)
+    assert layers(space, one) == layers(space, other)
     silent = without_function(space, one, index)
     assert set(silent) >= {"kernel", "expansion", "se", "skip", "filters", "layers"}
 
@@ -62,16 +62,16 @@ def test_an_identity_block_is_nothing_whatever_its_other_fields(space, seed, ind
 @given(spaces, seeds, indices, st.sampled_from(["conv", "separable", "pool"]))
 def test_expansion_counts_in_mbconv_only(space, seed, index, op):
     architecture = with_block(random_architecture(space, Rng.from_seed(seed)), index, op=op)
-    assert len({canonical(space, other) for other in all_values(space, architecture, index, "expansion")}) == 1
+    assert len({layers(space, other) for other in all_values(space, architecture, index, "expansion")}) == 1
     mbconv = with_block(architecture, index, op="mbconv")
-    assert len({canonical(space, other) for other in all_values(space, mbconv, index, "expansion")}) == 3
+    assert len({layers(space, other) for other in all_values(space, mbconv, index, "expansion")}) == 3
 
 
 @settings(deadline=None)
 @given(spaces, seeds, indices, st.sampled_from(["kernel", "se", "filters", "expansion"]))
 def test_a_pool_has_no_weights(space, seed, index, field):
     architecture = with_block(random_architecture(space, Rng.from_seed(seed)), index, op="pool")
-    assert len({canonical(space, other) for other in all_values(space, architecture, index, field)}) == 1
+    assert len({layers(space, other) for other in all_values(space, architecture, index, field)}) == 1
 
 
 @settings(deadline=None)
@@ -79,7 +79,7 @@ def test_a_pool_has_no_weights(space, seed, index, field):
 def test_an_mbconv_without_expansion_is_a_separable_convolution(space, seed, index):
     architecture = random_architecture(space, Rng.from_seed(seed))
     mbconv = with_block(architecture, index, op="mbconv", expansion=1)
-    assert canonical(space, mbconv) == canonical(space, with_block(architecture, index, op="separable"))
+    assert layers(space, mbconv) == layers(space, with_block(architecture, index, op="separable"))
 
 
 @settings(deadline=None)
@@ -88,9 +88,9 @@ def test_an_identity_skip_over_a_stride_is_none(seed, index, op):
     space = lite_space(32, 3)
     architecture = with_block(random_architecture(space, Rng.from_seed(seed)), index, op=op, layers=-1)
     residual = with_block(architecture, index, skip="identity")
-    assert canonical(space, residual) == canonical(space, with_block(architecture, index, skip="none"))
+    assert layers(space, residual) == layers(space, with_block(architecture, index, skip="none"))
     assert "skip" in without_function(space, residual, index)
-    assert canonical(space, residual) != canonical(space, with_block(architecture, index, skip="pool"))
+    assert layers(space, residual) != layers(space, with_block(architecture, index, skip="pool"))
 
 
 @settings(deadline=None)
@@ -103,7 +103,7 @@ def test_an_identity_skip_over_a_change_of_channels_is_none(seed, index):
     residuals = [with_block(other, index, skip="identity") for other in others]
     for other, residual in zip(others, residuals, strict=True):
         alone = block_layers(space, other)[index][0]
-        assert (canonical(space, residual) == canonical(space, other)) == (alone.inputs != alone.outputs)
+        assert (layers(space, residual) == layers(space, other)) == (alone.inputs != alone.outputs)
 
 
 @settings(deadline=None)
@@ -114,7 +114,7 @@ def test_choices_of_blocks_with_weights_on_large_maps_all_count(seed, index, op)
     architecture = with_block(random_architecture(space, Rng.from_seed(seed)), index, op=op, expansion=3, layers=1)
     for field in ("op", "kernel", "se", "skip", "filters", "layers"):
         others = all_values(space, architecture, index, field)
-        assert len({canonical(space, other) for other in others}) == len(others)
+        assert len({layers(space, other) for other in others}) == len(others)
 
 
 @settings(deadline=None)
@@ -132,7 +132,7 @@ def test_mutation_of_a_field_without_function_changes_nothing(space, seed):
             if getattr(architecture[index], field) != getattr(child[index], field)
         ]
         if field in silent[index] and field != "skip":
-            assert canonical(space, architecture) == canonical(space, child)
+            assert layers(space, architecture) == layers(space, child)
 
 
 @settings(deadline=None)
@@ -230,5 +230,5 @@ def test_without_function_names_an_identity_skip_that_no_layer_has(seed, index):
     architecture = with_block(random_architecture(space, Rng.from_seed(seed)), index, skip="identity")
     assume(architecture[index].op != "identity")
     none = with_block(architecture, index, skip="none")
-    equal = canonical(space, architecture) == canonical(space, none)
+    equal = layers(space, architecture) == layers(space, none)
     assert ("skip" in without_function(space, architecture, index)) == equal

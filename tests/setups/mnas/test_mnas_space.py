@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from setups.mnas.space import (
     Block,
     block_choices,
-    check_architecture,
     decisions,
     from_decisions,
     lite_space,
@@ -31,11 +30,20 @@ seeds = st.integers(0, 2**32 - 1)
 spaces = st.sampled_from(list(SPACES.values()))
 
 
+def is_of(space, architecture):
+    """Whether every choice of `architecture` is one that `space` has."""
+    return len(architecture) == len(space.strides) and all(
+        value in values
+        for index, block in enumerate(architecture)
+        for value, values in zip(block, block_choices(space, index), strict=True)
+    )
+
+
 @settings(deadline=None)
 @given(spaces, seeds)
 def test_random_architectures_are_of_the_space_and_can_be_keys(space, seed):
     architecture = random_architecture(space, Rng.from_seed(seed))
-    check_architecture(space, architecture)
+    assert is_of(space, architecture)
     assert pickle.loads(pickle.dumps(architecture)) == architecture
     assert hash(architecture) == hash(random_architecture(space, Rng.from_seed(seed)))
 
@@ -57,7 +65,7 @@ def test_mutation_changes_one_field_of_one_block(space, seed):
     rng = Rng.from_seed(seed)
     architecture = random_architecture(space, rng)
     child = mutate(space, architecture, rng)
-    check_architecture(space, child)
+    assert is_of(space, child)
     pairs = zip(architecture, child, strict=True)
     assert sum(old != new for before, after in pairs for old, new in zip(before, after, strict=True)) == 1
 
@@ -108,7 +116,7 @@ def test_the_space_has_its_published_size():
 
 def test_the_reference_is_of_its_space():
     for space in SPACES.values():
-        check_architecture(space, reference_architecture(space))
+        assert is_of(space, reference_architecture(space))
         assert all((block.filters, block.layers) == (1.0, 0) for block in reference_architecture(space))
 
 
@@ -144,12 +152,3 @@ def test_impossible_values_are_refused_in_one_line(make, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the whole message is compared
         make()
     assert str(error.value) == message
-
-
-def test_an_architecture_of_another_space_is_refused():
-    architecture = reference_architecture(lite_space())
-    with pytest.raises(ValueError, match="an architecture has 7 blocks, got 6"):
-        check_architecture(lite_space(), architecture[:6])
-    fewer = (architecture[0]._replace(layers=-1), *architecture[1:])
-    with pytest.raises(ValueError, match="block 1: layers must be 0 or 1, got -1"):
-        check_architecture(lite_space(), fewer)

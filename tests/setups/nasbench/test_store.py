@@ -11,19 +11,8 @@ import pytest
 from small_tables import columns_of
 
 from setups.nasbench import NasBench
-from setups.nasbench.store import data_directory, official_path, open_table, surrogate_path
+from setups.nasbench.store import official_path, open_table, surrogate_path
 from setups.nasbench.table import Table, write_table
-
-
-def test_the_data_directory_can_be_chosen(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("UFH_DATA", str(tmp_path))
-    assert data_directory() == tmp_path
-    assert official_path().is_relative_to(tmp_path)
-    monkeypatch.setenv("UFH_DATA", "~/data")
-    assert data_directory() == Path.home() / "data"
-    monkeypatch.delenv("UFH_DATA")
-    assert data_directory().is_absolute()
-    assert data_directory().name == "ufh"
 
 
 def test_the_official_table_is_opened_or_the_commands_that_make_it_are_named(tmp_path: Path, monkeypatch) -> None:

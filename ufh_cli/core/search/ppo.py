@@ -23,8 +23,6 @@ _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 class _Episode(Individual):
     """An individual with the choices that made it, and how probable each was when it was drawn."""
 
-    __slots__ = ("choices", "probabilities")
-
     def __init__(self, candidate: object, choices: np.ndarray, probabilities: np.ndarray) -> None:
         super().__init__(candidate)
         self.choices = choices

@@ -1,0 +1,105 @@
+"""Labelled images for the setups that learn from some: scikit-learn's digits, what keras can load, and .npz files."""
+
+from __future__ import annotations
+
+import os
+import socket
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from setups.tensorflow_runtime import load_tensorflow
+from ufh_cli.core.names import nearest
+
+Arrays = dict[str, np.ndarray]
+
+REMEDIES = {
+    "cifar10": "name an .npz file with arrays x_train, y_train, x_test and y_test: options.images=FILE.npz",
+    "fashion-mnist": "install Debian's package dataset-fashion-mnist, or name a folder of its four IDX files: "
+    "options.images=FOLDER",
+}
+"""Of what keras can load: how to do without it."""
+
+_SECONDS = 30.0  # without a sign of the host
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's 1,797 images, float64 (1797, 64) with pixels from 0 to 16, and their labels."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ValueError('images "digits" need scikit-learn: pip install scikit-learn') from None
+    return load_digits(return_X_y=True)
+
+
+def keras_images(name: str) -> dict[str, Any]:
+    """The arrays x_train, y_train, x_test and y_test of one of `REMEDIES`, from keras' cache or from their host.
+
+    Raises
+    ------
+    ValueError
+        With one clear line, when they cannot be had.
+    """
+    waited = socket.getdefaulttimeout()
+    try:
+        datasets = load_tensorflow().keras.datasets
+        loader = datasets.cifar10 if name == "cifar10" else datasets.fashion_mnist
+        socket.setdefaulttimeout(_SECONDS)  # keras itself waits for ever
+        (x_train, y_train), (x_test, y_test) = loader.load_data()
+    except Exception as error:  # of every kind: a bare Exception for a host that cannot be reached
+        said = " ".join(str(error).split()) or type(error).__name__
+        cache = os.path.join(os.environ.get("KERAS_HOME") or "~/.keras", "datasets")
+        raise ValueError(
+            f'cannot load images "{name}" by keras, whose downloads are in {cache}: {said}; else {REMEDIES[name]}'
+        ) from None
+    finally:
+        socket.setdefaulttimeout(waited)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def image_path(source: str, names: Iterable[str]) -> Path:
+    """The file or folder that `source` is; `ValueError` in one line, with `names` that would do, when it is none."""
+    path = os.path.expanduser(source)
+    if not os.path.exists(path):  # Path.exists raises on names that are too long
+        raise ValueError(f"images {source!r} are neither a file nor a folder; {nearest(source, names)}")
+    return Path(path)
+
+
+def npz_images(path: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]) -> Arrays:
+    """The arrays of an .npz file, or those of all in a folder one after the other.
+
+    Parameters
+    ----------
+    path : Path
+    checked : callable
+        Chooses and checks what is used of the arrays of one file, labels with one dimension and images with more;
+        raises `ValueError` when they are of no use.
+
+    Raises
+    ------
+    ValueError
+        With one clear line, when there are none, or they are damaged or do not fit.
+    """
+    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise ValueError(f"there are no images at {path}: it is neither an .npz file nor a folder of them")
+    parts = [_read(file, checked) for file in files]
+    shapes = {array.shape[1:] for part in parts for array in part.values() if array.ndim > 1}
+    if len(shapes) > 1:
+        raise ValueError(f"the images in {path} have different shapes: {', '.join(map(str, sorted(shapes)))}")
+    keys = dict.fromkeys(key for part in parts for key in part)
+    return {key: np.concatenate([part[key] for part in parts if key in part]) for key in keys}
+
+
+def _read(file: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]) -> Arrays:
+    try:
+        if not zipfile.is_zipfile(file):  # numpy would read it as something else, for instance as .npy
+            raise ValueError("it is no .npz archive, as numpy.savez writes them")
+        with np.load(file, allow_pickle=False) as arrays:
+            return checked(arrays)
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # Runtime: encrypted
+        raise ValueError(f"cannot use the images in {file}: {error}") from None
