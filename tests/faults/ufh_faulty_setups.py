@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -12,7 +13,9 @@ import numpy as np
 from ufh_polynomials import SEEN, Polynomials, Term
 
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation
+from ufh_cli.core.setup import Evaluation, Setup
+
+WORDS = ("width", "depth", "stride", "kernel", "dropout", "momentum", "decay", "warm-up")
 
 
 class Faulty(Polynomials):
@@ -22,18 +25,34 @@ class Faulty(Polynomials):
     ----------
     log : str
         A file that gets a line an evaluation: the process, and the candidate.
-    deadly, greedy, endless : int
-        Of so many candidates, one kills its process, wants 4 GB of memory, or takes for ever; 0 for none.
+    deadly, greedy, endless, worthless : int
+        Of so many candidates, one kills its process, wants 4 GB of memory, takes for ever, or has the lowest fitness; 0
+        for none.
+    loading : float
+        Seconds that it takes to make the setup.
+    own : bool
+        Whether each process has data of its own.
     """
 
     free_reevaluation = False
 
     def __init__(
-        self, *, log: str = "", terms: int = 3, delay: float = 0.0, deadly: int = 0, greedy: int = 0, endless: int = 0
+        self,
+        *,
+        log: str = "",
+        terms: int = 3,
+        delay: float = 0.0,
+        deadly: int = 0,
+        greedy: int = 0,
+        endless: int = 0,
+        worthless: int = 0,
+        loading: float = 0.0,
+        own: bool = False,
     ) -> None:
         super().__init__(terms=terms, delay=delay)
-        self.log = log
-        self.deadly, self.greedy, self.endless = deadly, greedy, endless
+        time.sleep(loading)
+        self.log, self.own = log, own
+        self.deadly, self.greedy, self.endless, self.worthless = deadly, greedy, endless, worthless
 
     def evaluate(self, candidate: tuple[Term, ...], rng: Rng) -> Evaluation:
         chosen = sum((7 * coefficient + power) * 5**place for place, (coefficient, power) in enumerate(candidate))
@@ -43,11 +62,16 @@ class Faulty(Polynomials):
             np.ones(500_000_000)
         if self.endless and chosen % self.endless == 0:
             time.sleep(3600)
+        if self.worthless and chosen % self.worthless == 0:
+            return Evaluation(-math.inf, 1.0)
         found = super().evaluate(candidate, rng)
         if self.log:
             with Path(self.log).open("a") as file:
                 file.write(f"{os.getpid()} {self.describe(candidate)}\n")
         return found
+
+    def fingerprint(self) -> str:
+        return f"{super().fingerprint()}, process {os.getpid()}" if self.own else super().fingerprint()
 
 
 class Quick(Polynomials):
@@ -72,3 +96,25 @@ class Staged(Faulty):
             with Path(self.log).open("a") as file:
                 file.write(f"{os.getpid()} whole\n")
         yield Evaluation(whole.fitness, 0.5)
+
+
+class Subsets(Setup[frozenset[str]]):
+    """Sets of words [a toy]; which order they have depends on the process."""
+
+    def random_candidate(self, rng: Rng) -> frozenset[str]:
+        return frozenset(word for word in WORDS if rng.integer(2))
+
+    def mutate(self, candidate: frozenset[str], rng: Rng) -> frozenset[str]:
+        return candidate ^ {WORDS[rng.integer(len(WORDS))]}
+
+    def hashable_outputs(self, candidate: frozenset[str]) -> np.ndarray:
+        return np.array([float(word in candidate) for word in WORDS])
+
+    def evaluate(self, candidate: frozenset[str], rng: Rng) -> Evaluation:
+        return Evaluation(float(sum(len(word) for word in candidate)), 1.0)
+
+    def reevaluate(self, candidate: frozenset[str], rng: Rng) -> float:
+        return float(len(candidate))
+
+    def describe(self, candidate: frozenset[str]) -> str:
+        return ", ".join(sorted(candidate)) or "none"
