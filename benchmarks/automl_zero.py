@@ -315,7 +315,7 @@ def interpreter_rows(repeats: int) -> Iterator[str]:
             if hashing:
                 ours = _seconds(lambda b=block, p=program: b.errors(p, 10, 10), repeats)
             else:
-                ours = _seconds(lambda b=block, p=program: combined(b.fitnesses(p, 1), False), repeats)
+                ours = _seconds(lambda b=block, p=program: combined(b.fitnesses(p, 1)[:-1, 0], False), repeats)
             started = time.process_time()
             machine = NumpyMachine(program, memory, features)
             evaluate_with_numpy(machine, tasks[0], classification=classification, train=train, valid=valid)

@@ -1,14 +1,13 @@
-"""What AutoML-Zero's searches would save by two things that were left undone, because it is so little.
+"""What else AutoML-Zero's searches with FEC could save, on the demo and the lite configuration.
 
     python benchmarks/automl_zero_savings.py [--candidates N] [--trials N]
 
-For the demo and the lite configuration with FEC, it prints which share
-
-- of a search's processor time one compiled call for hash and evaluation would save: the fixed part of the
-  second call, times the candidates that need one;
-- of a search's cost a cache with a key for each task, as in the original program, would save beside a key for
-  all tasks: the cost of the tasks whose own key had been seen among the candidates that are evaluated. (It
-  would save no time: tasks are lanes of one vector, and one lane takes as long as all.)
+- *One call*: the share of the processor time that one compiled call for hash and evaluation would save; the fixed part
+  of the second call, times the candidates that need one. It was left undone, because it is so little.
+- *Keys per task* (``hash.kind = "per-task"``), as in the original program, beside a key for all tasks: how many
+  evaluations needed only some of the tasks, the share of the search's cost that this saved, and the processor time as a
+  multiple (tasks are lanes that run together, so that few take as long as many, but there are more keys to make).
+  Programs draw the same random numbers in every evaluation here, so that both searches propose the same candidates.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -25,57 +23,39 @@ from setups.automl_zero import AutoMLZero
 from setups.automl_zero.block import TaskBlock
 from setups.automl_zero.program import Program
 from setups.automl_zero.tasks import Task
-from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation
-from ufh_cli.core.techniques import make_technique
-from ufh_cli.core.trial import Budget, Streams, TrialResult, functional_keys, run_trial
-from ufh_cli.experiment.config import ExperimentConfig, make_config, make_search, read_config
+from ufh_cli.core.trial import TrialResult
+from ufh_cli.experiment.config import ExperimentConfig, make_config, read_config
+from ufh_cli.experiment.trials import make_trial
 
 CONFIGURATIONS = ("automl_zero-demo", "automl_zero-lite")
 _SAMPLE = 40  # evaluated programs that are timed
 _CALLS = 1000
 
 
-class WithTaskKeys(AutoMLZero):
-    """Notes of each evaluated program how many of its tasks have a key that was seen before.
-
-    Attributes
-    ----------
-    evaluated : list of Program
-    known_cost : float
-        Of the evaluations, what those tasks took.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.evaluated: list[Program] = []
-        self.known_cost = 0.0
-        self._hash = FunctionalHash(mantissa_bits=27)
-        self._seen: set[tuple[int, int]] = set()
-
-    def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
-        found = super().evaluate(candidate, rng)
-        (errors,) = self.hashable_outputs(candidate)
-        keys = {(task, self._hash(row)) for task, row in enumerate(errors)}
-        self.known_cost += found.cost * len(keys & self._seen) / len(keys)
-        self._seen |= keys
-        self.evaluated.append(candidate)
-        return found
+def search(config: ExperimentConfig, trial: int) -> tuple[TrialResult, float]:
+    """A search's result, and the processor seconds it took."""
+    made = make_trial(config, trial)
+    started = time.process_time()
+    result = made.run()
+    return result, time.process_time() - started
 
 
-def search(setup: AutoMLZero, config: ExperimentConfig, trial: int, candidates: int) -> TrialResult:
-    """A search with FEC."""
-    streams = Streams.of(config.seed, trial)
-    return run_trial(
-        setup,
-        make_search(config),
-        make_technique("fec", rng=streams.cache),
-        key=functional_keys(setup, FunctionalHash(mantissa_bits=config.hash.mantissa_bits)),
-        key_cost=setup.hash_cost,
-        streams=streams,
-        budget=Budget(candidates=candidates),
-    )
+def evaluated_programs(config: ExperimentConfig, trial: int) -> list[Program]:
+    """Those programs of a search that the cache did not answer for."""
+    programs: list[Program] = []
+    made = make_trial(config, trial)
+
+    class Noting(AutoMLZero):
+        def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
+            programs.append(candidate)
+            return super().evaluate(candidate, rng)
+
+    made.setup = Noting(**config.options)
+    made.workers = type(made.workers)(made.setup)
+    made.run()
+    return programs
 
 
 def fixed_seconds(setup: AutoMLZero, program: Program) -> float:
@@ -106,21 +86,29 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=60_000, help="of each search")
     parser.add_argument("--trials", type=int, default=2, help="searches of each configuration")
     arguments = parser.parse_args()
-    print(f"{'configuration':<20}{'trial':>6}{'evaluations':>13}{'one call, of time':>20}{'task keys, of cost':>20}")
+    print(f"{'':<20}{'':>6}{'':>13}{'one call':>10}{'keys per task':>33}")
+    print(f"{'configuration':<20}{'trial':>6}{'evaluations':>13}{'saves':>10}{'partial':>11}{'save':>11}{'time':>11}")
     for name in CONFIGURATIONS:
-        config = make_config(*read_config("automl_zero", name))
-        plain = AutoMLZero(**config.options)
-        search(plain, config, 0, 1000)  # compiles
+        tables, source = read_config("automl_zero", name)
+        tables["technique"] = "fec"
+        tables["budget"] = {"candidates": arguments.candidates}
+        tables["options"]["fixed_noise"] = True
+        whole = make_config(tables, source)
+        apart = make_config(tables | {"hash": tables["hash"] | {"kind": "per-task"}}, source)
+        setup = AutoMLZero(**whole.options)
+        search(make_config(tables | {"budget": {"candidates": 1000}}, source), 0)  # compiles
         for trial in range(arguments.trials):
-            started = time.process_time()
-            search(plain, config, trial, arguments.candidates)
-            seconds = time.process_time() - started
-            counting = WithTaskKeys(**config.options)
-            result = search(counting, config, trial, arguments.candidates)
-            chosen = np.random.default_rng(trial).integers(len(counting.evaluated), size=_SAMPLE)
-            fixed = float(np.mean([fixed_seconds(plain, counting.evaluated[i]) for i in chosen]))
-            shares = fixed * result.evaluations / seconds, counting.known_cost / result.cost
-            print(f"{name:<20}{trial:>6}{result.evaluations:>13,}{shares[0]:>20.2%}{shares[1]:>20.2%}", flush=True)
+            result, seconds = search(whole, trial)
+            by_task, apart_seconds = search(apart, trial)
+            assert by_task.candidates == result.candidates
+            programs = evaluated_programs(whole, trial)
+            chosen = np.random.default_rng(trial).integers(len(programs), size=_SAMPLE)
+            fixed = float(np.mean([fixed_seconds(setup, programs[i]) for i in chosen]))
+            print(
+                f"{name:<20}{trial:>6}{result.evaluations:>13,}{fixed * result.evaluations / seconds:>10.2%}"
+                f"{by_task.partial_hits:>11,}{1 - by_task.cost / result.cost:>11.2%}{apart_seconds / seconds:>10.2f}x",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

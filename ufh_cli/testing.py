@@ -131,6 +131,33 @@ def check_stages(make_setup: MakeSetup) -> None:
         )
 
 
+def check_tasks(make_setup: MakeSetup) -> None:
+    """Where evaluations consist of tasks, these make up the whole, and a task does not depend on the others wanted."""
+    setup, fresh = make_setup(), make_setup()
+    count = setup.tasks
+    if not count:
+        return
+    for number, candidate in enumerate(_walk(setup, Rng.from_seed(12))[:_EVALUATED]):
+        outputs = setup.hashable_outputs(candidate)
+        arrays = [outputs] if isinstance(outputs, np.ndarray) else outputs
+        assert all(array.shape[:1] == (count,) for array in arrays), (
+            f"there are {count} tasks, but not every array of hashable outputs has a row for each"
+        )
+        fitness, cost = fresh.evaluate(candidate, Rng.from_word(number))
+        found, spent = setup.evaluate_tasks(candidate, Rng.from_word(number), [True] * count)
+        assert len(found) == count, f"there are {count} tasks, but evaluate_tasks found {len(found)} fitnesses"
+        assert np.array_equal(setup.combine_tasks(found), fitness, equal_nan=True), (
+            "all tasks combined have another fitness than evaluate"
+        )
+        assert math.isclose(spent, cost), "all tasks have another cost than evaluate"
+        for wanted in ([task % 2 == 0 for task in range(count)], [task == count - 1 for task in range(count)]):
+            some, part = setup.evaluate_tasks(candidate, Rng.from_word(number), wanted)
+            assert np.array_equal(np.array(some)[wanted], np.array(found)[wanted], equal_nan=True), (
+                "the fitness on a task depends on which others are wanted"
+            )
+            assert 0 < part <= cost * (1 + 1e-9), f"some tasks cost {part}, all of them {cost}"
+
+
 def check_descriptions(make_setup: MakeSetup) -> None:
     """`describe` tells something; where `parse` exists, it reads it back to the same behaviour."""
     setup = make_setup()
@@ -181,6 +208,7 @@ CHECKS: Sequence[Callable[[MakeSetup], None]] = (
     check_hashable_outputs,
     check_evaluations,
     check_stages,
+    check_tasks,
     check_descriptions,
     check_structural_keys,
     check_units,

@@ -84,20 +84,25 @@ class TaskBlock:
         self._layout = np.array([features, len(tasks), train, valid, classification], dtype=np.int64)
         self._data = _interleaved(tasks, lanes)
         self._zero = np.uint64(0)
+        self._all = np.ones(len(tasks), dtype=np.bool_)
 
-    def fitnesses(self, program: Program, word: int, epochs: int = 1) -> np.ndarray:
-        """Train and validate `program` on every task (Method 2).
+    def fitnesses(
+        self, program: Program, word: int, epochs: int = 1, wanted: Sequence[bool] | None = None
+    ) -> np.ndarray:
+        """Train and validate `program` on every task (Method 2), or on those `wanted`, which the others don't change.
 
         Returns
         -------
         float64 array (tasks + 1, 2)
             Column 0: fitness in [0, 1], of regression 1 - 2/pi atan(RMS error), of classification the
             accuracy; the best of the epochs that were completed before the run stopped at a NaN or an error
-            above 100, 0 if none was. Last row, column 1: the number of examples processed.
+            above 100, 0 if none was, and of tasks not wanted. Last row, column 1: the number of examples processed.
         """
+        chosen = self._all if wanted is None else np.array(wanted, dtype=np.bool_)
         return self._kernel(
-            program, self._layout, self._data, _NO_TABLE, np.uint64(word), self.train, self.valid, epochs, False, False
-        )
+            program, self._layout, self._data, _NO_TABLE, np.uint64(word), self.train, self.valid, epochs, False, False,
+            chosen,
+        )  # fmt: skip
 
     def errors(self, program: Program, train: int, valid: int, *, flags: bool = False) -> np.ndarray:
         """Absolute errors of a fresh run on the first examples (Method 3): what tells how `program` behaves.
@@ -110,7 +115,9 @@ class TaskBlock:
             wrong and 0 for right.
         """
         table = hash_table(self.features)
-        return self._kernel(program, self._layout, self._data, table, self._zero, train, valid, 1, True, flags)
+        return self._kernel(
+            program, self._layout, self._data, table, self._zero, train, valid, 1, True, flags, self._all
+        )
 
 
 def _interleaved(tasks: Sequence[Task], lanes: int) -> np.ndarray:
@@ -128,13 +135,11 @@ def _interleaved(tasks: Sequence[Task], lanes: int) -> np.ndarray:
 
 
 @nb.njit(cache=True)
-def combined(fitness, use_median):
-    """(fitness over all tasks, examples processed) of what `TaskBlock.fitnesses` returns."""
-    tasks = fitness.shape[0] - 1
-    examples = fitness[tasks, 1]
+def combined(fitnesses, use_median):
+    """The mean of the tasks' fitnesses, summed in their order, or their median."""
     if use_median:
-        return np.median(fitness[:tasks, 0]), examples
+        return np.median(fitnesses)
     total = 0.0
-    for i in range(tasks):
-        total += fitness[i, 0]
-    return total / tasks, examples
+    for fitness in fitnesses:
+        total += fitness
+    return total / fitnesses.size

@@ -96,8 +96,11 @@ def _load_example(memory, features, data, example, tasks, n, like):
 
 
 @_inline
-def _lane_mask(lanes):
-    return (1 << lanes) - 1
+def _lane_mask(wanted):
+    mask = 0
+    for lane in range(wanted.size):
+        mask |= int(wanted[lane]) << lane
+    return mask
 
 
 @_inline
@@ -153,9 +156,9 @@ def _classification_error(memory, width, label, training, like):
 
 @nb.njit(inline="always", error_model="numpy")
 def _run_group(memory, features, scratch, code, constants, ends, data, order, layout, table, state, stream,
-               valid, epochs, flags, alive, errors, fitness, first_task, like):  # fmt: skip
-    """Train and validate one group of lanes; write their `fitness`, or their `errors` if there are columns
-    for them.
+               valid, epochs, flags, group_tasks, alive, errors, fitness, first_task, like):  # fmt: skip
+    """Train and validate the lanes of one group that are `alive`; write their `fitness`, or their `errors` if there
+    are columns for them.
 
     The set-up, each ForwardPass and each BackwardPass are turns of one loop, so that the interpreter is
     compiled in once. Returns the number of examples processed, over lanes.
@@ -163,7 +166,7 @@ def _run_group(memory, features, scratch, code, constants, ends, data, order, la
     n, train, w = layout[FEATURES], order.size, width_of(like)
     limit = splat_like(MAX_ERROR, like)
     label, loss = splat_like(0.0, like), splat_like(0.0, like)
-    running = group_tasks = _count_lanes(alive)
+    running = _count_lanes(alive)
     examples, epoch, position, predicting = 0, 0, -1, False
     start, stop = 0, ends[0]
     while alive != 0:
@@ -218,7 +221,8 @@ def _aligned(size):
 def make_kernel(width: int) -> Callable[..., Any]:
     """The compiled kernel for `width` tasks at once; compiled on first use and cached on disk.
 
-    The kernel takes ``(program, layout, data, table, seed, train, valid, epochs, record, flags)``:
+    The kernel takes ``(program, layout, data, table, seed, train, valid, epochs, record, flags,
+    wanted)``:
 
     program : bytes
     layout : int64 array (5,)
@@ -240,9 +244,11 @@ def make_kernel(width: int) -> Callable[..., Any]:
     flags : bool
         In classification, record validation errors as 1 for wrong and 0 for right rather than as the
         distance.
+    wanted : bool array (tasks,)
+        Tasks that are not wanted are not run: their fitness stays 0, and their examples are not counted.
     """
 
-    def kernel(program, layout, data, table, seed, train, valid, epochs, record, flags):
+    def kernel(program, layout, data, table, seed, train, valid, epochs, record, flags, wanted):
         like = splat(0.0, width)
         n, tasks = layout[FEATURES], layout[TASKS]
         code, constants, ends, features, scratch = decode(program, n, width)
@@ -257,10 +263,12 @@ def make_kernel(width: int) -> Callable[..., Any]:
                 state[lane] = (
                     seed + nb.uint64(first_task + lane) * _STREAM_STEP if table.shape[1] == 0 else nb.uint64(0)
                 )
+            group_tasks = min(width, tasks - first_task)
             examples = _run_group(
                 memory, features, scratch, code, constants, ends, data[first_task * task_size :],
                 np.arange(train), layout, table, state, seed ^ _SHUFFLE_STREAM, valid, epochs, flags,
-                _lane_mask(min(width, tasks - first_task)), errors, fitness, first_task, like,
+                group_tasks, _lane_mask(wanted[first_task : first_task + group_tasks]), errors, fitness, first_task,
+                like,
             )  # fmt: skip
             if not record:
                 fitness[tasks, 1] += examples

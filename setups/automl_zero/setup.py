@@ -160,6 +160,7 @@ class AutoMLZero(Setup[Program]):
         self._block = TaskBlock(self.search_tasks, classification=classification)
         self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
         self.staged = hurdle_tasks > 0
+        self.tasks = 0 if self.staged else tasks
         self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._hash_examples = hash_examples
         self.hash_cost = float(2 * hash_examples * tasks)
@@ -192,9 +193,7 @@ class AutoMLZero(Setup[Program]):
         One float64 array (tasks, 2 * hash_examples), infinite from where a run stopped. All -1, which no error
         is, of a program that the train budget refuses: its fitness does not follow from its errors.
 
-        The original has a key for each task, and looks up and evaluates each apart. Beside a key for all, that would
-        save 0.1 % of the cost of the demo's searches and 0.6 to 8 % of lite's, and no time, for tasks are lanes that
-        run together; hashing and evaluating in one compiled call would save 1 to 4 % of the time. So neither is done
+        Hashing and evaluating are two compiled calls: one would save 1 to 4 % of the time
         (``benchmarks/automl_zero_savings.py``).
         """
         count = self._hash_examples
@@ -207,7 +206,8 @@ class AutoMLZero(Setup[Program]):
         if self._refused(candidate):
             return Evaluation(0.0, 1.0)  # the original counts nothing; a cost of zero would let a search go on for ever
         if self._hurdle_blocks is None:
-            return Evaluation(*combined(self._block.fitnesses(candidate, self._word(rng), self._epochs), self._median))
+            found = self._block.fitnesses(candidate, self._word(rng), self._epochs)
+            return Evaluation(combined(found[:-1, 0], self._median), found[-1, 1])
         stages = list(self.evaluate_in_stages(candidate, rng))
         return Evaluation(stages[-1].fitness, sum(stage.cost for stage in stages))
 
@@ -219,13 +219,25 @@ class AutoMLZero(Setup[Program]):
         hurdle_block, rest_block = self._hurdle_blocks
         word = self._word(rng)
         first = hurdle_block.fitnesses(candidate, word, self._epochs)
-        fitness, cost = combined(first, self._median)
-        yield Evaluation(fitness, cost)
+        fitness = combined(first[:-1, 0], self._median)
+        yield Evaluation(fitness, first[-1, 1])
         if fitness < self._hurdle_fitness:
             return
         # Another word for the rest, so that its tasks do not repeat the random numbers of the first.
         rest = rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
-        yield Evaluation(*combined(np.concatenate([first[:-1], rest]), self._median))
+        whole = np.concatenate([first[:-1, 0], rest[:-1, 0]])
+        yield Evaluation(combined(whole, self._median), rest[-1, 1])
+
+    def evaluate_tasks(self, candidate: Program, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        """Train and validate on those tasks; they run together as lanes, so that few take as long as many."""
+        if self._refused(candidate):
+            return [0.0] * self.tasks, 1.0
+        found = self._block.fitnesses(candidate, self._word(rng), self._epochs, wanted)
+        return found[:-1, 0].tolist(), float(found[-1, 1])
+
+    def combine_tasks(self, fitnesses: Sequence[float]) -> float:
+        """Their mean or median."""
+        return float(combined(np.array(fitnesses), self._median))
 
     def _word(self, rng: Rng) -> int:
         """What seeds the random numbers of one evaluation."""
@@ -235,13 +247,10 @@ class AutoMLZero(Setup[Program]):
         """Whether `candidate` costs more than the train budget, where there is one."""
         return self._cost_limit > 0 and program_cost(candidate, self._block.train) > self._cost_limit
 
-    def task_fitnesses(self, candidate: Program, rng: Rng) -> np.ndarray:
-        """The fitness on each of the search's tasks, float64 (tasks,); `evaluate` combines them."""
-        return self._block.fitnesses(candidate, rng.word(), self._epochs)[:-1, 0]
-
     def reevaluate(self, candidate: Program, rng: Rng) -> float:
         """The fitness on the held-out tasks: other pairs of classes, or other functions."""
-        return float(combined(self._held_out_block.fitnesses(candidate, rng.word(), self._epochs), self._median)[0])
+        found = self._held_out_block.fitnesses(candidate, rng.word(), self._epochs)
+        return float(combined(found[:-1, 0], self._median))
 
     def describe(self, candidate: Program) -> str:
         """The program as text; instructions without effect are marked.

@@ -264,6 +264,17 @@ def test_memory_layout_does_not_matter(rows: int, dtype: type, options: dict) ->
     assert functional_key(values.T, **options) != expected
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (7,), (3, 0), (5, 20), (4, 2, 3), (3, 9000)])
+@pytest.mark.parametrize("options", [{}, {"mantissa_bits": 5}, {"decimals": 2}])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rows_have_the_keys_that_they_have_alone(shape: tuple, options: dict, dtype: type) -> None:
+    outputs = np.random.default_rng(1).normal(size=shape).astype(dtype)
+    outputs.reshape(-1)[:1] = NAN
+    key = FunctionalHash(**options)
+    assert key.rows(outputs) == [key(row) for row in outputs]
+    assert key.rows(outputs.T) == [key(row) for row in outputs.T]
+
+
 def test_a_precision_may_be_any_integer() -> None:
     outputs = np.array([0.1, 0.2])
     assert FunctionalHash(mantissa_bits=np.int64(24))(outputs) == FunctionalHash(mantissa_bits=24)(outputs)  # type: ignore[arg-type]

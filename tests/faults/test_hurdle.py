@@ -126,8 +126,8 @@ def test_hurdles_can_be_swept(ufh):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("faulty", "--set=evaluation.hurdle_percentile=75"), "with these options faulty evaluates in one stage"),
-        (("staged", "--set=evaluation.hurdle_percentile=75", "--technique=fea"), "fea cannot average first stages"),
+        (("faulty", "--set=evaluation.hurdle_percentile=75"), "its options, has none"),
+        (("staged", "--set=evaluation.hurdle_percentile=75", "--technique=fea"), "fea and a hurdle do not go together"),
         (("staged", "--set=evaluation.hurdle_percentile=0"), "evaluation.hurdle_percentile"),
         (("staged", "--set=evaluation.hurdle_percentile=101"), "evaluation.hurdle_percentile"),
         (("staged", "--set=evaluation.hurdle_window=0"), "evaluation.hurdle_window"),

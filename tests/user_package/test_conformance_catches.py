@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -312,7 +312,62 @@ class StagedInWordsOnly(Numbers):
     staged = True
 
 
+class Parted(Numbers):
+    """Two tasks: the number itself, and its last digit."""
+
+    tasks = 2
+
+    def hashable_outputs(self, candidate: int) -> np.ndarray:
+        return np.array([[candidate], [candidate % 10]], float)
+
+    def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
+        return Evaluation(candidate + candidate % 10 + rng.uniform(), 2.0)
+
+    def evaluate_tasks(self, candidate: int, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        return [candidate + rng.uniform(), candidate % 10], float(sum(wanted))
+
+    def combine_tasks(self, fitnesses: Sequence[float]) -> float:
+        return fitnesses[0] + fitnesses[1]
+
+
+class NoRowATask(Parted):
+    def hashable_outputs(self, candidate: int) -> np.ndarray:
+        return Numbers.hashable_outputs(self, candidate)
+
+
+class OneTaskShort(Parted):
+    def evaluate_tasks(self, candidate: int, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        return [candidate], 2.0
+
+
+class CombinesOtherwise(Parted):
+    def combine_tasks(self, fitnesses: Sequence[float]) -> float:
+        return max(fitnesses)
+
+
+class DearerTasks(Parted):
+    def evaluate_tasks(self, candidate: int, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        return super().evaluate_tasks(candidate, rng, wanted)[0], 1.5 * sum(wanted)
+
+
+class FreeTasks(Parted):
+    def evaluate_tasks(self, candidate: int, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        return super().evaluate_tasks(candidate, rng, wanted)[0], 2.0 * all(wanted)
+
+
+class TasksDependOnEachOther(Parted):
+    def evaluate_tasks(self, candidate: int, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        noise = rng.uniform()
+        return [candidate + noise, candidate % 10 + (0.0 if wanted[0] else noise)], float(sum(wanted))
+
+
 WRONG = [
+    (NoRowATask, testing.check_tasks, "has a row for each"),
+    (OneTaskShort, testing.check_tasks, "2 tasks, but evaluate_tasks found 1"),
+    (CombinesOtherwise, testing.check_tasks, "another fitness than evaluate"),
+    (DearerTasks, testing.check_tasks, "another cost than evaluate"),
+    (FreeTasks, testing.check_tasks, "some tasks cost 0"),
+    (TasksDependOnEachOther, testing.check_tasks, "depends on which others are wanted"),
     (WholeTwice, testing.check_stages, "costs of the stages"),
     (DrawsInTheFirstStage, testing.check_stages, "another fitness than evaluate"),
     (StagesInTurn, testing.check_stages, "the second time"),
@@ -340,7 +395,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("make_setup", [Numbers, Boxed, EqualButPickledOtherwise, Halves])
+@pytest.mark.parametrize("make_setup", [Numbers, Boxed, EqualButPickledOtherwise, Halves, Parted])
 def test_a_setup_that_is_right_passes(make_setup: type[Setup]) -> None:
     for check in testing.CHECKS:
         check(make_setup)

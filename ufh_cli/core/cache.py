@@ -80,6 +80,10 @@ class FunctionalEquivalenceCache:
                 self.store(key, fitness)
         self.warm_keys = set(self._entries)
 
+    def is_warm(self, key: Hashable) -> bool:
+        """Whether earlier evaluations alone answer for `key`."""
+        return key in self.warm_keys
+
     def _wants(self, key: Hashable) -> bool:
         return key not in self._entries
 

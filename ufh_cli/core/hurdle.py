@@ -13,6 +13,7 @@ from collections import Counter, deque
 from typing import Any
 
 from ufh_cli.core.cache import AggregatingCache
+from ufh_cli.core.per_task import PerTaskCache
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique
@@ -118,3 +119,5 @@ def check_hurdle(setup: Setup, technique: Technique) -> None:
         raise ValueError("a hurdle needs evaluations with a first stage, but the setup, with its options, has none")
     if isinstance(technique.cache, AggregatingCache):
         raise ValueError("fea and a hurdle do not go together: the mean of a first stage and a whole means nothing")
+    if isinstance(technique.cache, PerTaskCache):
+        raise ValueError("a hurdle and keys per task do not go together: a first stage is not a task")

@@ -71,6 +71,9 @@ class Setup(ABC, Generic[C]):
     few_structures : bool
         True when there are few enough different structural keys to remember them all, and they are much cheaper than
         hashable outputs: the functional key is then computed once for each (its cost is charged all the same).
+    tasks : int
+        Of how many tasks an evaluation consists whose fitnesses can be found, and cached, apart; 0 for one piece.
+        Each array of `hashable_outputs` then has a row a task, that tells how a candidate behaves on it.
     staged : bool
         True when `evaluate_in_stages` has a cheap first stage, after which a hurdle may stop a candidate.
     data_actions : mapping of str to callable
@@ -87,6 +90,7 @@ class Setup(ABC, Generic[C]):
     free_reevaluation: ClassVar[bool] = False
     costly: bool = True
     few_structures: ClassVar[bool] = False
+    tasks: int = 0
     staged: bool = False
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
     prepared: ClassVar[str] = "its data"
@@ -126,6 +130,18 @@ class Setup(ABC, Generic[C]):
         first, so work for the second belongs behind it.
         """
         yield self.evaluate(candidate, rng)
+
+    def evaluate_tasks(self, candidate: C, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
+        """The fitness of `candidate` on each of the `tasks`, and what it took; only where there are tasks.
+
+        It may be anything on tasks that are not `wanted`. On the others it depends neither on what else is wanted nor
+        on more of `rng` than `evaluate` does: combined, all of them are what that finds.
+        """
+        raise NotImplementedError("this setup's evaluations do not consist of tasks")
+
+    def combine_tasks(self, fitnesses: Sequence[float]) -> float:
+        """The fitness over all tasks, of the fitness on each."""
+        raise NotImplementedError("this setup's evaluations do not consist of tasks")
 
     @abstractmethod
     def reevaluate(self, candidate: C, rng: Rng) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.hurdle import RollingHurdle, StagedFitness, check_hurdle, hurdle_again
+from ufh_cli.core.per_task import PerTaskCache, TaskFitness, check_per_task
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual, SearchMethod
 from ufh_cli.core.setup import Setup
@@ -79,7 +80,8 @@ class TrialResult:
     candidates, evaluations : int
         Proposed and finished within the budget; of those, evaluated.
     cache_hits, partial_hits, collisions, comparisons : int
-        Full and partial hits of the cache; in counterfactual mode, wrong hits and hits compared.
+        Full and partial hits of the cache (partial: FEA wants a further evaluation, or some tasks of several are
+        known); in counterfactual mode, wrong hits and hits compared.
     repeats, waits : int
         In a distributed search, evaluations of a key that was being evaluated already, and full hits that waited for
         such an evaluation instead.
@@ -132,7 +134,7 @@ class Trial:
     setup, search, technique
         What is searched, how, and with which wrappers. `search` and `technique` belong to this trial alone.
     key : callable
-        candidate -> key; see `functional_keys` and `Setup.structural_key`.
+        candidate -> key; see `functional_keys`, `per_task.task_keys` and `Setup.structural_key`.
     key_cost : float
         The cost of one key.
     streams : Streams
@@ -170,6 +172,8 @@ class Trial:
     ) -> None:
         if hurdle is not None:
             check_hurdle(setup, technique)
+        if isinstance(technique.cache, PerTaskCache):
+            check_per_task(setup)
         self.setup = setup
         self.search = search
         self.technique = technique
@@ -198,6 +202,10 @@ class Trial:
         submit, start, wait, finish = workers.submit, self._start, workers.next, self._finish
         if self.hurdle is not None:  # apart, so that other searches need not ask
             start, finish = self._start_at_hurdle, self._finish_at_hurdle
+        elif isinstance(self.technique.cache, PerTaskCache):
+            start, finish = self._start_per_task, self._finish_per_task
+        # Keys that have a cost make every candidate cost something.
+        may_stall = not (self.key_cost and (self.technique.filters or self.technique.cache is not None))
         result.stopped_by = "candidates"
         before, free = 0.0, 0
         while True:
@@ -213,7 +221,7 @@ class Trial:
                 job.arrived = True
                 continue
             finish(job)
-            if not self.key_cost:  # else every candidate costs something
+            if may_stall:
                 free = free + 1 if workers.clock == before else 0
                 before = workers.clock
                 if free >= _STALLED and budget.candidates is None:
@@ -308,7 +316,7 @@ class Trial:
             if job.waits:
                 result.waits += 1
             if cache is not None and cache.warm_keys:
-                result.warm_hits += individual.key in cache.warm_keys
+                result.warm_hits += cache.is_warm(individual.key)
         elif cache is not None and not job.lost:  # what was not measured is not remembered
             fitness = cache.store(individual.key, fitness)
             result.partial_hits += job.partial
@@ -320,7 +328,7 @@ class Trial:
         if self.observe is not None:
             self.observe(self)
         if cache is not None and job.cached is None:
-            self._release(individual)
+            self._release(job)
 
     def _start_at_hurdle(self) -> Job:
         """`_start`, where there is a hurdle."""
@@ -340,16 +348,36 @@ class Trial:
         if isinstance(fitness, StagedFitness):  # else lost, or known from an earlier search
             self.hurdle.observe(fitness.early)
 
-    def _release(self, individual: Individual) -> None:
-        """An evaluation is over: those that waited for it have their fitness."""
-        key = individual.key
+    def _start_per_task(self) -> Job:
+        """`_start`, where tasks are cached apart: those that are known need not be evaluated."""
+        assert isinstance(self.technique.cache, PerTaskCache)
+        job = self._start()
+        if job.cached is None:
+            job.known = self.technique.cache.known
+        return job
+
+    def _finish_per_task(self, job: Job) -> None:
+        """`_finish`, where tasks are cached apart."""
+        if job.tasks is not None:
+            job.fitness = TaskFitness.of(job.fitness, job.tasks)
+        self._finish(job)
+
+    def _release(self, job: Job) -> None:
+        """An evaluation is over: those that waited for it have its fitness, or, if it was lost, the first is tried."""
+        key = job.key
+        waiting = self._waiting.pop(key, [])
+        if waiting and job.lost:
+            first, *self._waiting[key] = waiting
+            first.waits, first.evaluate = False, True
+            self.workers.submit(first)
+            return
         self._in_flight[key] -= 1
         if not self._in_flight[key]:
             del self._in_flight[key]
-        for job in self._waiting.pop(key, ()):
-            job.cached = individual.fitness
-            if job.arrived:
-                (self._finish if self.hurdle is None else self._finish_at_hurdle)(job)
+        for other in waiting:
+            other.cached = job.individual.fitness
+            if other.arrived:
+                (self._finish if self.hurdle is None else self._finish_at_hurdle)(other)
 
     def _improve(self, individual: Individual) -> None:
         if isinstance(individual.fitness, StagedFitness) and individual.fitness.stopped:

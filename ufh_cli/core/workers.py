@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 import math
+import textwrap
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ufh_cli.core.hurdle import evaluate_to_hurdle
+from ufh_cli.core.per_task import TaskValues, evaluate_unknown
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
@@ -37,12 +39,15 @@ class Job:
         The evaluation's outcome.
     early : float or None
         The fitness after the first stage, where there is a hurdle.
+    known, tasks : tuple of float or None
+        Where tasks are cached apart: the fitnesses that the cache answered with, and those of the evaluation.
     partial : bool
         The cache knows its key and wants a further evaluation (FEA).
     repeats : bool
         It evaluates a key that was being evaluated already: the waste of a distributed search.
     waits : bool
-        It waits for another job with its key instead; `cached` is then filled in when that one is finished.
+        It waits for another job with its key instead; `cached` is then filled in when that one is finished. If that one
+        is lost, it waits no longer and is submitted again, to be evaluated.
     arrived : bool
         It waits, and has come back from its worker.
     lost : bool
@@ -57,6 +62,8 @@ class Job:
     lost = False
     hurdle: float | None = None
     early: float | None = None
+    known: TaskValues | None = None
+    tasks: TaskValues | None = None
 
     def __init__(
         self,
@@ -102,10 +109,60 @@ class Workers(Protocol):
 
 def evaluate_job(setup: Setup, job: Job) -> Evaluation:
     """The job's evaluation, in this process."""
-    if job.hurdle is None:
-        return setup.evaluate(job.individual.candidate, Rng.from_word(job.seed))
-    found, job.early = evaluate_to_hurdle(setup, job.individual.candidate, Rng.from_word(job.seed), job.hurdle)
-    return found
+    candidate, rng = job.individual.candidate, Rng.from_word(job.seed)
+    if job.hurdle is None and job.known is None:
+        return with_right_cost(setup, candidate, setup.evaluate(candidate, rng))
+    fitness, cost, job.early, job.tasks = evaluate_as_asked(setup, candidate, rng, job.hurdle, job.known)
+    return Evaluation(fitness, cost)
+
+
+class Found(NamedTuple):
+    """An evaluation, with its first stage or its tasks where these were asked for."""
+
+    fitness: float
+    cost: float
+    early: float | None = None
+    tasks: TaskValues | None = None
+
+
+class WrongCost(ValueError):
+    """What a setup says that an evaluation cost cannot be added to a clock."""
+
+
+def evaluate_as_asked(
+    setup: Setup, candidate: Any, rng: Rng, hurdle: float | None = None, known: TaskValues | None = None
+) -> Found:
+    """Evaluate all of `candidate`, or only its first stage if that misses the `hurdle`, or the tasks not `known`.
+
+    Raises
+    ------
+    WrongCost
+        See `with_right_cost`.
+    """
+    early = tasks = None
+    if hurdle is not None:
+        evaluation, early = evaluate_to_hurdle(setup, candidate, rng, hurdle)
+    elif known is not None:
+        evaluation, tasks = evaluate_unknown(setup, candidate, rng, known)
+    else:
+        evaluation = setup.evaluate(candidate, rng)
+    fitness, cost = with_right_cost(setup, candidate, evaluation)
+    return Found(fitness, cost, early, tasks)
+
+
+def with_right_cost(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
+    """The evaluation of `candidate` as it is.
+
+    Raises
+    ------
+    WrongCost
+        When its cost is no finite number of at least 0: all that comes after it would be wrong.
+    """
+    _, cost = evaluation
+    if not 0.0 <= cost < math.inf:
+        whose = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
+        raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
+    return evaluation
 
 
 class SimulatedWorkers:
@@ -138,8 +195,6 @@ class SimulatedWorkers:
     def submit(self, job: Job) -> None:
         if job.evaluate:
             fitness, cost = self._evaluate(job)
-            if not 0.0 <= cost < math.inf:
-                raise ValueError(f"an evaluation's cost must be a number of at least 0, got {cost}")
             job.fitness = float(fitness)  # setups that compute with numpy give its own kind of scalar
             job.cost += float(cost)
         self.idle -= 1

@@ -9,21 +9,24 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from ufh_cli.core.hurdle import evaluate_to_hurdle
+from ufh_cli.core.per_task import TaskValues
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
+from ufh_cli.core.workers import evaluate_as_asked
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.journal import FINISHED
 from ufh_cli.experiment.progress import preparation
 from ufh_cli.experiment.registry import load_setup
 
 _one_at_a_time = threading.Lock()  # a setup need not bear several threads, but a cluster's process may have some
+_KEPT = 4  # setups a process; they may hold large data, and trials are run setup by setup
 
 
 class Outcome(NamedTuple):
     """An evaluation and how long it took; `status` says why when it could not be finished.
 
-    `early` is the fitness after the first stage, where there is a hurdle.
+    `early` is the fitness after the first stage, where there is a hurdle; `tasks` has that on each task evaluated, and
+    None for the others, where tasks are cached apart.
     """
 
     fitness: float
@@ -31,6 +34,7 @@ class Outcome(NamedTuple):
     seconds: float
     status: str = FINISHED
     early: float | None = None
+    tasks: TaskValues | None = None
 
 
 class SetupSpec(NamedTuple):
@@ -50,10 +54,11 @@ class SetupSpec(NamedTuple):
 
     @classmethod
     def of(cls, name: str, options: dict[str, Any]) -> SetupSpec:
+        """The setup `name` with these options of its constructor, whatever their order."""
         return cls(name, json.dumps(options, sort_keys=True))
 
     def make(self) -> Setup:
-        """The setup itself, made once a process.
+        """The setup itself, the same while it is among the latest few that this process was asked for.
 
         Raises
         ------
@@ -69,7 +74,7 @@ class SetupSpec(NamedTuple):
         return setup
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=_KEPT)
 def _made(name: str, options: str) -> Setup:
     kind, arguments = load_setup(name), json.loads(options)
     try:
@@ -82,23 +87,23 @@ def _made(name: str, options: str) -> Setup:
 
 def prepare(spec: SetupSpec) -> None:
     """Make the setup in a new process, so that the first evaluation need not."""
-    spec.make()
+    with _one_at_a_time:
+        spec.make()
 
 
-def evaluate(spec: SetupSpec, candidate: Any, seed: int, hurdle: float | None = None) -> Outcome:
-    """Evaluate `candidate` with the randomness of the word `seed`, only to its first stage if that misses the `hurdle`.
+def evaluate(
+    spec: SetupSpec, candidate: Any, seed: int, hurdle: float | None = None, known: TaskValues | None = None
+) -> Outcome:
+    """Evaluate `candidate` with the randomness of the word `seed`, as far as is asked for (see `evaluate_as_asked`).
 
     When there is not enough memory the outcome says so; its cost is NaN, for nobody knows it.
     """
     with _one_at_a_time:
         setup = spec.make()
-        early = None
         start = time.perf_counter()
         try:
-            if hurdle is None:
-                fitness, cost = setup.evaluate(candidate, Rng.from_word(seed))
-            else:
-                (fitness, cost), early = evaluate_to_hurdle(setup, candidate, Rng.from_word(seed), hurdle)
+            found = evaluate_as_asked(setup, candidate, Rng.from_word(seed), hurdle, known)
         except MemoryError:
             return Outcome(-math.inf, math.nan, time.perf_counter() - start, "memory")
-        return Outcome(float(fitness), float(cost), time.perf_counter() - start, early=early)
+        seconds = time.perf_counter() - start
+        return Outcome(float(found.fitness), float(found.cost), seconds, early=found.early, tasks=found.tasks)

@@ -18,12 +18,13 @@ import os
 import pickle
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
+from ufh_cli.core.per_task import TaskValues
 from ufh_cli.experiment.errors import InputError
 
 FORMAT = "ufh journal"
@@ -48,7 +49,7 @@ class Entry:
     candidate : str
         A digest of the candidate, to be sure that the replayed search asks about the same one.
     key : str or None
-        Its key in hexadecimal, where one was computed.
+        Its key in hexadecimal, or those of its tasks, where one was computed.
     fitness, cost : float
         The evaluation; the hashes' cost is not included.
     seconds : float
@@ -59,6 +60,8 @@ class Entry:
         ``"finished"``, or why it has the lowest fitness: ``"died"``, ``"timeout"``, ``"memory"``.
     hurdle, early : float or None
         Only where there are hurdles: what the first stage had to reach, and its fitness, None if that is not known.
+    tasks : tuple of float or None, or None
+        Only where tasks are cached apart: the fitness on each task, None where that was known before.
     """
 
     cell: int
@@ -74,6 +77,7 @@ class Entry:
     status: str = FINISHED
     hurdle: float | None = None
     early: float | None = None
+    tasks: TaskValues | None = None
 
     @property
     def stopped(self) -> bool:
@@ -82,7 +86,7 @@ class Entry:
 
 
 _NAMES = {field.name for field in fields(Entry)}
-_STAGED = {"hurdle", "early"}  # left out where they are None
+_OPTIONAL = {"hurdle", "early", "tasks"}  # left out where they are None
 
 
 class Journal:
@@ -186,10 +190,22 @@ def experiment_identity(*decisive: Any) -> str:
 def candidate_digest(candidate: Any) -> str:
     """What the journal keeps of a candidate: a digest of its pickle, which is never read back."""
     buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, protocol=4)
-    pickler.fast = True  # equal candidates give equal bytes, whichever of their parts are the same object
-    pickler.dump(candidate)
+    _Pickler(buffer).dump(candidate)
     return xxhash.xxh3_64_hexdigest(buffer.getvalue())
+
+
+class _Pickler(pickle.Pickler):
+    """Equal candidates give equal bytes, in every process."""
+
+    def __init__(self, buffer: io.BytesIO) -> None:
+        super().__init__(buffer, protocol=4)
+        self.fast = True  # whichever of their parts are the same object
+
+    def persistent_id(self, part: Any) -> Any:
+        """What stands for a set: its order is another in each process. None for all else, which stands for itself."""
+        if isinstance(part, set | frozenset):
+            return type(part).__qualname__, sorted(map(candidate_digest, part))
+        return None
 
 
 def check_journal(path: Path, identity: str | None = None) -> None:
@@ -258,11 +274,13 @@ def _header(identity: str) -> dict[str, Any]:
 
 def _parse(line: bytes) -> Entry | None:
     values = _json(line)
-    if not isinstance(values, dict) or values.keys() | _STAGED != _NAMES:
+    if not isinstance(values, dict) or values.keys() | _OPTIONAL != _NAMES:
         return None
     try:
-        for name in ("fitness", "cost", "seconds", "elapsed", *(values.keys() & _STAGED)):
+        for name in ("fitness", "cost", "seconds", "elapsed", *(values.keys() & {"hurdle", "early"})):
             values[name] = float(values[name])
+        if "tasks" in values:
+            values["tasks"] = tuple(None if value is None else float(value) for value in values["tasks"])
         whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number", "proposed"))
     except (TypeError, ValueError):
         return None
@@ -278,11 +296,12 @@ def _json(line: bytes) -> Any:
 
 
 def _written(entry: Entry) -> dict[str, Any]:
-    values = asdict(entry)
-    return {key: _ready(value) for key, value in values.items() if value is not None or key not in _STAGED}
+    return {key: _ready(value) for key, value in vars(entry).items() if value is not None or key not in _OPTIONAL}
 
 
 def _ready(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_ready(one) for one in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

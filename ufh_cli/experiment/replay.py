@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from ufh_cli.core.hashing import key_text
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.workers import Job, evaluate_job
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.evaluation import Outcome
-from ufh_cli.experiment.journal import Entry, Journal, candidate_digest
+from ufh_cli.experiment.journal import FINISHED, Entry, Journal, candidate_digest
 
 
 class Replay:
@@ -61,13 +62,22 @@ class Replay:
             When it is about another candidate or hurdle: the journal was written by a search that went otherwise.
         """
         entry = self._left.popleft()
-        if job is None or (entry.number, entry.hurdle, entry.candidate) != (job.number, job.hurdle, self._digest(job)):
+        if job is None or not self._is_about(entry, job):
             raise InputError(
                 f"{self._journal.path}: the entry of trial {entry.trial}, candidate {entry.number}, is not about a "
                 f"candidate that this search proposes (ufh or the setup has changed, or the line is from elsewhere); "
                 f"choose another --name"
             )
-        return Outcome(entry.fitness, entry.cost, entry.seconds, entry.status, entry.early)
+        return Outcome(entry.fitness, entry.cost, entry.seconds, entry.status, entry.early, entry.tasks)
+
+    def _is_about(self, entry: Entry, job: Job) -> bool:
+        """Whether `entry` answers what `job` asks."""
+        asked = None if job.known is None else [fitness is None for fitness in job.known]
+        told = None if entry.tasks is None else [fitness is not None for fitness in entry.tasks]
+        same_tasks = asked == told or entry.status != FINISHED
+        return same_tasks and (entry.number, entry.hurdle, entry.candidate) == (
+            job.number, job.hurdle, self._digest(job),
+        )  # fmt: skip
 
     def record(self, job: Job, outcome: Outcome, proposed: int) -> None:
         """Write what was found just now, when so many candidates were proposed."""
@@ -78,7 +88,7 @@ class Replay:
             number=job.number,
             proposed=proposed,
             candidate=self._digest(job),
-            key=f"{job.key:016x}" if isinstance(job.key, int) else None,
+            key=key_text(job.key),
             fitness=outcome.fitness,
             cost=outcome.cost,
             seconds=round(outcome.seconds, 6),
@@ -86,6 +96,7 @@ class Replay:
             status=outcome.status,
             hurdle=job.hurdle,
             early=outcome.early,
+            tasks=outcome.tasks,
         )
         self._journal.append(entry)
 
@@ -93,11 +104,12 @@ class Replay:
         """For simulated workers, which evaluate in the order of proposals: answer, or evaluate here and record."""
         if self._left:
             outcome = self.answer(job)
-            job.early = outcome.early
+            job.early, job.tasks = outcome.early, outcome.tasks
         else:
             start = time.perf_counter()
             fitness, cost = evaluate_job(self._setup, job)
-            outcome = Outcome(float(fitness), float(cost), time.perf_counter() - start, early=job.early)
+            seconds = time.perf_counter() - start
+            outcome = Outcome(float(fitness), float(cost), seconds, early=job.early, tasks=job.tasks)
             self.record(job, outcome, job.number + 1)
         return Evaluation(outcome.fitness, outcome.cost)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import xxhash
 
+from ufh_cli.core.hashing import TaskKeys
+from ufh_cli.core.per_task import TaskFitness
 from ufh_cli.experiment.config import ExperimentConfig, differences
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.evaluation import SetupSpec
 from ufh_cli.experiment.journal import FINISHED, JOURNAL, read_entries
 from ufh_cli.experiment.sweep import make_cells
 
-Evaluations = list[tuple[int, float]]  # keys and fitnesses, in the order in which they were found
+Evaluations = list[tuple[Hashable, float]]  # keys and fitnesses, in the order in which they were found
 
 
 def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Evaluations:
@@ -39,7 +41,8 @@ def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Ev
     digest = journal_digest(config.cache.warm)
     if digest != digests[config.cache.warm]:
         raise InputError(f"{config.cache.warm}: its journal has changed since this experiment began to use it")
-    return _read(config.cache.warm, digest, _matching_cells(Path(config.cache.warm), _fingerprint(config)))
+    cells = _matching_cells(Path(config.cache.warm), _fingerprint(config))
+    return _read(config.cache.warm, digest, cells, config.hash.kind == "per-task")
 
 
 def journal_digest(name: str) -> str:
@@ -61,25 +64,30 @@ def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:
     return {
         "setup": config.setup,
         "options": config.options,
-        "hash": {"mantissa_bits": config.hash.mantissa_bits, "decimals": config.hash.decimals},
+        "hash": config.hash.model_dump(exclude={"cost"}),
         "data": SetupSpec.of(config.setup, config.options).make().fingerprint(),
     }
 
 
 @functools.lru_cache(maxsize=4)
-def _read(name: str, digest: str, cells: frozenset[int]) -> Evaluations:
+def _read(name: str, digest: str, cells: frozenset[int], per_task: bool) -> Evaluations:
     """The evaluations of some cells; once a process, as long as the journal is the one with this digest.
 
-    Those that a hurdle stopped are left out: in another search it stands elsewhere.
+    Those that a hurdle stopped are left out: in another search it stands elsewhere. With keys of tasks so are those
+    that were only compared with what the cache knew.
     """
     seen = set()
-    evaluations = []
+    evaluations: Evaluations = []
     for entry in read_entries(Path(name) / JOURNAL):
         where = (entry.cell, entry.trial, entry.number)
         whole = entry.status == FINISHED and not entry.stopped
         if entry.cell in cells and whole and entry.key is not None and where not in seen:
             seen.add(where)
-            evaluations.append((int(entry.key, 16), entry.fitness))
+            if not per_task:
+                evaluations.append((int(entry.key, 16), entry.fitness))
+            elif entry.tasks is not None:
+                keys = TaskKeys(int(one, 16) for one in entry.key.split())
+                evaluations.append((keys, TaskFitness.of(entry.fitness, entry.tasks)))
     if not evaluations:
         raise InputError(f"{name} cannot warm a cache: its journal holds no keys (was its technique none?)")
     return evaluations
