@@ -9,6 +9,7 @@ bounded number of behaviours, and with `max_entries` it is in any space.
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 from pathlib import Path
@@ -77,6 +78,7 @@ def search() -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print(f"a search of {CANDIDATES:,} candidates on nasbench with fec")
     search()
     print("caches")

@@ -10,6 +10,7 @@ long.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import math
 import struct
@@ -84,6 +85,7 @@ def seconds(key: Key, outputs: np.ndarray, calls: int = 1) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     draw = np.random.default_rng(0)
     print(f"{'outputs':8s} {'precision':13s} {'key by':12s} {'GB/s':>8s} {'ns a value':>11s} {f'us for {FEW}':>11s}")
     for dtype in TYPES:

@@ -11,6 +11,7 @@ public code of the paper's authors, which draws edge by edge from a numpy Genera
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import random
 import struct
@@ -150,6 +151,7 @@ class PeerSearch:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     setup = NasBench()
     contenders: dict[str, Callable[[int], float]] = {
         "in the authors' manner": lambda seed: PeerSearch(setup, NumpyDraws(seed), mixed_key).run(PEER_CANDIDATES),

@@ -44,10 +44,13 @@ def make(places, options, **limits):
     return ParallelWorkers(spec, KeptSite().get(places, None, prepare, spec), **limits)
 
 
-@pytest.mark.parametrize(("places", "delay", "expected"), [(1, 0.0, 1), (2, 0.0, 4), (3, 0.0, 6), (2, 0.03, 2)])
-def test_up_to_twice_as_many_as_workers_are_under_way_if_they_are_quick(faulty, places, delay, expected):
-    done, most = evaluate_all(make(places, {"delay": delay}), faulty())
-    assert most == expected
+@pytest.mark.parametrize(
+    ("places", "delay", "least", "most"),
+    [(1, 0.0, 1, 1), (2, 0.0, 18, 18), (3, 0.0, 27, 27), (2, 0.003, 4, 8), (2, 0.03, 2, 2)],
+)
+def test_the_quicker_evaluations_are_the_more_lie_ready(faulty, places, delay, least, most):
+    done, found = evaluate_all(make(places, {"delay": delay}), faulty())
+    assert least <= found <= most
     assert sorted(job.number for job in done) == list(range(CANDIDATES))
 
 

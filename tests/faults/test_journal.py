@@ -203,3 +203,18 @@ def test_a_disk_that_is_really_full(ufh, finished, tmp_path):
 def test_quick_setups_keep_no_journal(ufh):
     ufh("run", "quick", "--trials=1", "--set=budget.candidates=30", "--set=options.terms=3", "--name=quick")
     assert not Path(ufh.folder / "results" / "quick" / "journal.jsonl").exists()
+
+
+def test_candidates_that_are_sets_are_known_again_in_another_process(ufh, monkeypatch):
+    """Their order, and so their pickles, depend on the process."""
+    run = ("run", "subsets", *RUN[2:-1], "--name=sets")
+    path = ufh.folder / "results" / "sets"
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    ufh.process(*run)
+    before, lines = contents(path), journal(path)
+    for name in ("trials.csv", "curves.csv", "best.json"):
+        (path / name).unlink()
+    monkeypatch.setenv("PYTHONHASHSEED", "2")
+    ufh.process(*run)
+    assert contents(path) == before
+    assert journal(path) == lines

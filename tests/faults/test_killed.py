@@ -1,5 +1,6 @@
 """A search that is killed at any moment and started again ends as one that was never stopped."""
 
+import itertools
 import json
 import os
 import random
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import pytest
 from ufh_command import contents, rows
+
+from ufh_cli.experiment import parallel
+from ufh_cli.experiment.evaluation import evaluate
+from ufh_cli.experiment.recorder import Recorder
 
 KILLS = int(os.environ.get("UFH_KILLS", "50"))  # shared among the cases
 RUN = (
@@ -132,3 +137,32 @@ def test_wall_seconds_include_those_before_the_kill(ufh, zygote):
     assert zygote.wait() == 0
     (row,) = rows(journal.parent / "trials.csv")
     assert float(row["wall_seconds"]) >= before + 0.01 * (int(row["evaluations"]) - 61)
+
+
+def test_what_waits_to_be_written_is_written_however_often_it_is_killed_meanwhile(ufh, monkeypatch):
+    """A polite kill in the second trial, and more of them while the first is put into the files."""
+    calls, killed = itertools.count(), []
+    add = Recorder.add
+
+    def evaluate_or_be_killed(*arguments):
+        if next(calls) == 150:
+            killed.append("in an evaluation")
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(*arguments)
+
+    def be_killed_and_add(recorder, records):
+        if killed:
+            killed.append("while it writes")
+            for number in (signal.SIGTERM, signal.SIGINT):
+                os.kill(os.getpid(), number)
+        add(recorder, records)
+
+    monkeypatch.setattr(parallel, "evaluate", evaluate_or_be_killed)
+    monkeypatch.setattr(Recorder, "add", be_killed_and_add)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        ufh(*RUN, "--technique=none", "--set=options.delay=0", "--name=polite", code=130)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert killed == ["in an evaluation", "while it writes"]
+    assert [row["trial"] for row in rows(ufh.folder / "results" / "polite" / "trials.csv")] == ["0"]

@@ -19,7 +19,7 @@ from ufh_cli.experiment.sites import Site, error_of
 _HOPELESS = 5  # candidates lost before any was evaluated
 _TICK = 0.5  # seconds after which the watcher is told and late ones are looked for
 _LOOK_EVERY = 0.05  # seconds, at most so often
-_QUICK = 0.01  # seconds; of evaluations that take less, each worker has one more at hand
+_AT_HAND = 0.01  # seconds; each worker has as many more evaluations at hand as take so long
 
 
 @dataclass
@@ -56,8 +56,8 @@ class ParallelWorkers:
     has both: what it holds is handed back before anything is started, and a resumed search sees what the interrupted
     one saw, whatever the number of workers then and now.
 
-    As long as evaluations take 10 ms or less on average, several workers of this machine have one more each at hand, so
-    that they need not wait for a proposal: up to 2k candidates are under way then.
+    Several workers of this machine have as many more evaluations at hand as take 10 ms on average, up to 8 each, so
+    that they need not wait for a proposal: where evaluations take 5 ms, up to 3k candidates are under way.
 
     Parameters
     ----------
@@ -89,6 +89,7 @@ class ParallelWorkers:
         keep: bool = False,
     ) -> None:
         self.clock = 0.0
+        self.busy = 0
         self._spec = spec
         self._site = site
         self._replay = replay
@@ -110,24 +111,23 @@ class ParallelWorkers:
 
     @property
     def idle(self) -> int:
-        if self._hits or self._finished or any(job.cached is not None for job in self._waiting):
+        if self._hits or self._finished or (self._waiting and any(job.cached is not None for job in self._waiting)):
             return 0
-        if self._replay and self.busy:
+        if self.busy and self._replay:
             return max(0, self._replay.proposed - self._proposed)
         return max(0, self._capacity - self.busy)
 
     @property
-    def busy(self) -> int:
-        at_hand = len(self._hits) + len(self._finished)
-        return at_hand + len(self._waiting) + len(self._held) + len(self._queue) + len(self._running)
-
-    @property
     def _capacity(self) -> int:
-        quick = self._evaluations > 0 and self._total_seconds <= _QUICK * self._evaluations
-        return self._site.places * (1 + (self._site.ahead if quick else 0))
+        at_hand = _AT_HAND * self._evaluations // max(self._total_seconds, 1e-9)
+        return self._site.places * (1 + min(self._site.ahead, int(at_hand)))
 
     def submit(self, job: Job) -> None:
-        self._proposed += 1
+        if job in self._waiting:  # for one that was lost
+            self._waiting.remove(job)
+        else:
+            self._proposed += 1
+            self.busy += 1
         if job.waits:
             self._waiting.append(job)
         elif not job.evaluate:
@@ -141,6 +141,7 @@ class ParallelWorkers:
     def next(self) -> Job:
         job = self._at_hand() or self._answered() or self._evaluated()
         self.clock += job.cost
+        self.busy -= 1
         return job
 
     def close(self) -> None:
@@ -188,7 +189,7 @@ class ParallelWorkers:
         while self._queue and len(self._running) < self._capacity:
             running = self._queue.popleft()
             job = running.job
-            future = self._site.start(evaluate, self._spec, job.individual.candidate, job.seed, job.hurdle)
+            future = self._site.start(evaluate, self._spec, job.individual.candidate, job.seed, job.hurdle, job.known)
             self._running[future] = running
 
     def _collect(self, future: Future[Outcome]) -> None:
@@ -231,7 +232,7 @@ class ParallelWorkers:
         return outcome._replace(cost=self._total_cost / self._evaluations if self._evaluations else 0.0)
 
     def _take(self, job: Job, outcome: Outcome) -> None:
-        job.fitness, job.early = outcome.fitness, outcome.early
+        job.fitness, job.early, job.tasks = outcome.fitness, outcome.early, outcome.tasks
         job.cost += outcome.cost
         job.lost = outcome.status != FINISHED
         if not job.lost:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -89,7 +90,7 @@ class Worker:
                 self._process.start()
             self._theirs.close()
         try:
-            self.pipe.send((function, arguments))
+            self.pipe.send_bytes(pickle.dumps((function, arguments)))
         except OSError as error:
             raise ProcessLost from error
         if not self._calls:
@@ -205,16 +206,29 @@ def _serve(pipe: Connection, memory: float | None, prepare: Callable[[], object]
         prepare()
         if memory is not None:
             _limit_memory(memory)
-    pipe.send((None, beginning.error))
+    pipe.send_bytes(_message(None, beginning.error))
     while True:
         try:
-            function, arguments = pipe.recv()
+            asked = pipe.recv_bytes()
         except EOFError:
             return
         result = None
         with _Told() as call:
+            function, arguments = pickle.loads(asked)
             result = function(*arguments)
-        pipe.send((result, call.error))
+        pipe.send_bytes(_message(result, call.error))
+
+
+def _message(result: Any, error: BaseException | None) -> bytes:
+    """How a call ended, for the parent; what could not be read there is told in words."""
+    try:
+        message = pickle.dumps((result, error))
+        pickle.loads(message)
+    except Exception as fault:
+        what = "" if error is not None else "what a call returned does not survive pickling: "
+        words = "".join(traceback.format_exception_only(error or fault)).rstrip()
+        return pickle.dumps((None, RuntimeError(what + words)))
+    return message
 
 
 def _end_with_parent() -> None:

@@ -188,10 +188,7 @@ def _csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 def _append(path: Path, rows: list[list[str]]) -> None:
     try:
-        with path.open("a", encoding="utf-8", newline="") as file:
-            file.write(_csv_text(rows))
-            file.flush()
-            os.fsync(file.fileno())
+        _put_on_disk(path, "a", _csv_text(rows))
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -200,10 +197,17 @@ def _write(path: Path, text: str) -> None:
     """Write the whole file or nothing of it."""
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8", newline="")
+        _put_on_disk(part, "w", text)  # else a power cut could leave the new name and none of the text
         os.replace(part, path)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def _put_on_disk(path: Path, mode: str, text: str) -> None:
+    with path.open(mode, encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

@@ -26,7 +26,7 @@ class Site(Protocol):
 
     @property
     def ahead(self) -> int:
-        """How many more each place takes, to run them without a pause after the one before."""
+        """How many more each place may take, to run them without a pause after the one before."""
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a call."""
@@ -63,9 +63,10 @@ class Site(Protocol):
 
 
 def ignore_interrupts() -> None:
-    """One Ctrl-C is enough: what it makes necessary shall not be spoilt by the next."""
+    """One Ctrl-C or polite kill is enough: what it makes necessary shall not be spoilt by the next."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def error_of(future: Future[Any]) -> BaseException | None:
@@ -130,7 +131,7 @@ class LocalSite:
     def __init__(self, places: int, memory: float | None = None, prepare: Callable[[], object] = os.getpid) -> None:
         self.places = places
         # With one process, what is proposed next must know how the last one ended: it is the serial search.
-        self.ahead = 1 if places > 1 else 0
+        self.ahead = 8 if places > 1 else 0
         self._memory = memory
         self._prepare = prepare
         self._all: list[Worker] = []  # also one that is just starting when an interruption comes
