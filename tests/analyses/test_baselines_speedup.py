@@ -9,13 +9,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from ufh_cli.cli import app
 from ufh_cli.experiment.baseline import condition_label, key_words, short_labels, with_baselines
 from ufh_cli.experiment.compare import holm
 from ufh_cli.experiment.errors import InputError
+from ufh_cli.experiment.rows import difference_rows, summary_rows, write_rows
 from ufh_cli.experiment.series import Series
 from ufh_cli.experiment.speedup import speed_up
-from ufh_cli.experiment.summary import difference_rows, summary_rows, write_rows
 
 
 def made(technique: str, curves: list[list[tuple[float, float]]], *, seed: int = 0, budget: float = 100.0) -> Series:
@@ -88,6 +90,20 @@ def test_a_technique_twice_as_fast_has_a_speed_up_of_two() -> None:
     assert (found.reached, found.trials) == (6, 6)
 
 
+@pytest.mark.parametrize("span", ["100", "none"])
+def test_a_swept_budget_is_the_span_of_its_own_trials(span: str) -> None:
+    """The experiment's file has that of the first cell."""
+    ramp = [[(10.0 * k, k / 10 + 0.01 * i) for k in range(1, 11)] for i in range(6)]
+    fast = [[(cost / 2, fitness) for cost, fitness in curve] for curve in ramp]
+    pair = (made("none", ramp), made("fec", fast))
+    for one in pair:
+        one.swept["budget.cost"] = span
+        one.results.experiment["budget"]["cost"] = 50.0
+    found = speed_up(pair)
+    assert found.factor == pytest.approx(2.0, abs=0.01)
+    assert found.cost == pytest.approx(50.0, abs=0.2)
+
+
 def test_a_technique_that_never_gets_there_has_no_speed_up() -> None:
     good = [[(10.0, 0.5), (50.0, 1.0 + 0.01 * i)] for i in range(5)]
     poor = [[(10.0, 0.5)] for _ in range(5)]
@@ -138,3 +154,15 @@ def test_differences_are_adjusted_within_a_quantity(experiment: Callable[..., li
         chosen = [row for row in rows if row["quantity"] == quantity]
         assert [row["p (Holm)"] for row in chosen] == pytest.approx(holm([row["p"] for row in chosen]))
         assert len(chosen) == 3
+
+
+@pytest.mark.parametrize("techniques", ["none,fec", "none,fec,fcm"])
+def test_trials_that_found_nothing_are_not_compared(
+    experiment: Callable[..., list[Series]], tmp_path: Path, techniques: str
+) -> None:
+    """The budget ends before the first evaluation does."""
+    experiment(over=[f"technique={techniques}"], trials=3, budget={"cost": 0.05})
+    result = CliRunner().invoke(app, ["compare", "one", "--results", str(tmp_path)])
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception).startswith("nothing to compare: ")
+    assert result.output == ""

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ufh_cli.cli import app
-from ufh_cli.experiment.calibrate import Setting, advice, available_bits, default_sweep, recommend
+from ufh_cli.experiment.calibrate import Setting, advice, default_sweep, measured, recommend
+from ufh_cli.experiment.config import make_config
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.findings import find
 from ufh_cli.experiment.registry import load_setup
@@ -20,28 +21,30 @@ Run = Callable[..., list[Series]]
 
 
 def setting(bits: int, collisions: int, hits: int, cost: float = 1.0, comparisons: int = 1000) -> Setting:
-    return Setting({"hash.mantissa_bits": str(bits)}, bits, cost, 2000, hits, comparisons, collisions)
+    return Setting({"hash.mantissa_bits": str(bits)}, abs(bits - 26), cost, 2000, hits, comparisons, collisions)
+
+
+def recommended_bits(settings: list[Setting]) -> int:
+    found = recommend(settings)
+    assert found is not None
+    return int(found.swept["hash.mantissa_bits"])
 
 
 def test_few_collisions_come_before_many_hits() -> None:
-    assert recommend([setting(2, 300, 1900), setting(26, 0, 1000)], 26).bits == 26  # type: ignore[union-attr]
+    assert recommended_bits([setting(2, 300, 1900), setting(26, 0, 1000)]) == 26
 
 
 def test_of_equal_collision_rates_the_one_with_more_hits_wins() -> None:
-    chosen = recommend([setting(20, 0, 1000), setting(26, 0, 500), setting(52, 0, 300)], 26)
-    assert chosen is not None
-    assert chosen.bits == 20
+    assert recommended_bits([setting(20, 0, 1000), setting(26, 0, 500), setting(52, 0, 300)]) == 20
 
 
 def test_of_equal_rates_the_cheaper_hash_and_then_the_middle_precision_wins() -> None:
-    chosen = recommend([setting(26, 0, 1000, cost=2.0), setting(40, 1, 1001), setting(30, 0, 999)], 26)
-    assert chosen is not None
-    assert (chosen.hash_cost, chosen.bits) == (1.0, 30)
+    assert recommended_bits([setting(26, 0, 1000, cost=2.0), setting(40, 1, 1001), setting(30, 0, 999)]) == 30
 
 
 def test_without_hits_nothing_is_recommended() -> None:
     settings = [setting(26, 0, 0, comparisons=0)]
-    assert recommend(settings, 26) is None
+    assert recommend(settings) is None
     assert "nothing can be said" in advice(settings, None)
 
 
@@ -54,16 +57,39 @@ def test_rates_and_intervals() -> None:
 
 def test_noise_is_warned_of() -> None:
     settings = [setting(26, 900, 1000)]
-    assert "warning" in advice(settings, recommend(settings, 26))
+    assert "warning" in advice(settings, recommend(settings))
 
 
 def test_what_is_tried_covers_the_precision_and_the_examples() -> None:
-    setup = load_setup("dials")()
-    assert available_bits(setup) == 52
-    over = default_sweep(setup, {"hash_examples": 4, "noise": 0.0})
-    assert over["hash.mantissa_bits"][-1] == "52"
-    assert over["options.hash_examples"] == ["2", "4", "8"]
-    assert list(over) == ["hash.mantissa_bits", "options.hash_examples"]
+    config = make_config({"setup": "dials", "options": {"hash_examples": 4}}, "test")
+    over = default_sweep(load_setup("dials")(), config)
+    assert over == {"hash.mantissa_bits": ["2", "6", "18", "52"], "options.hash_examples": ["2", "4", "8"]}
+
+
+def test_decimals_are_tried_where_they_are_what_is_configured() -> None:
+    config = make_config({"setup": "dials", "hash": {"decimals": 4}}, "test")
+    over = default_sweep(load_setup("dials")(), config)
+    assert list(over) == ["hash.decimals", "options.hash_examples"]
+    assert over["hash.decimals"] == ["1", "2", "4", "6", "15"]  # a float64 has 15
+
+
+def test_the_middle_of_the_precision_is_that_of_what_is_hashed(experiment: Run) -> None:
+    common = {"technique": "fec", "trials": 1, "budget": {"candidates": 5}}
+    bits = experiment("bits", over=["hash.mantissa_bits=none,20,52"], **common)
+    assert [one.off_middle for one in measured(bits)] == [0, 6, 26]
+    decimals = experiment("decimals", over=["hash.decimals=2,7,15"], **common)
+    assert [one.off_middle for one in measured(decimals)] == [5, 0, 8]
+
+
+def test_the_command_recommends_decimals_and_refuses_structural_keys(tmp_path: Path) -> None:
+    command = ["calibrate", "dials", "--results", str(tmp_path), "--candidates", "60", "--trials", "1", "--jobs", "1"]
+    result = CliRunner().invoke(app, [*command, "--set", "hash.decimals=4"])
+    assert result.exit_code == 0, result.output
+    assert "recommended: decimals " in result.output
+    refused = CliRunner().invoke(app, [*command, "--set", "hash.kind=structural", "--name", "other"])
+    assert isinstance(refused.exception, InputError)
+    assert "hash.kind=functional" in str(refused.exception)
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_command_finds_that_fewer_examples_collide(tmp_path: Path) -> None:
@@ -133,6 +159,14 @@ def test_verdicts_follow_the_tests(experiment: Run, tmp_path: Path) -> None:
     assert find(shorter | {"expect": "not lower"}, tmp_path).agrees == "no"
 
 
+def test_five_pairs_are_too_few_to_find_no_harm(experiment: Run, tmp_path: Path) -> None:
+    """Even if all five agreed, p would be 2 / 2**5."""
+    for trials, agrees in ((5, "cannot tell"), (6, "no harm found")):
+        experiment(f"of-{trials}", over=["technique=none,fec"], trials=trials)
+        claim = {"measure": "difference", "series": [f"of-{trials}"], "expect": "not lower"}
+        assert find(claim, tmp_path).agrees == agrees
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -141,6 +175,13 @@ def test_verdicts_follow_the_tests(experiment: Run, tmp_path: Path) -> None:
         ('[[figure]]\nname="a"\ntitle="b"\nrun=[]\nlok="c"\n', "unknown key lok"),
         (FIGURE.replace('"level"', '"levle"'), "did you mean 'level'"),
         (FIGURE.replace("above", "abowe"), "abowe"),
+        (FIGURE.replace("0.01", '"much"'), "above must be a number, got 'much'"),
+        (FIGURE.replace('"hit_fraction"', "true"), "quantity must be text, got True"),
+        (FIGURE.replace('"hit_fraction"', '"hit_fractoin"'), "unknown quantity 'hit_fractoin'; did you mean 'hit_frac"),
+        (FIGURE.replace('"hit_fraction"', '"status"'), "unknown quantity 'status'"),
+        (FIGURE.replace('["one:technique=fec"]', '"one"'), "series must be a list of results, got 'one'"),
+        (FIGURE.replace('["one:technique=fec"]', "[]"), "series must be a list"),
+        (FIGURE.replace('series = ["one:technique=fec"]', ""), "series must be a list"),
         (FIGURE.replace("one:", "two:"), "no results called 'two'"),
         (FIGURE.replace('paper = "FEC answers most"', ""), "lacks the key paper"),
         ("[[", "cannot be read"),
@@ -151,3 +192,16 @@ def test_mistakes_in_claims_are_told(experiment: Run, tmp_path: Path, body: str,
     with pytest.raises(InputError, match=message):
         write_report(claims_file(tmp_path / "claims.toml", body), tmp_path, tmp_path / "out.md")
     assert not (tmp_path / "out.md").exists()
+
+
+def test_a_fault_in_a_measurement_is_not_taken_for_one_in_the_claim(
+    experiment: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment(trials=2)
+
+    def faulty(*_: object) -> None:
+        raise TypeError("of the measurement")
+
+    monkeypatch.setattr(Series, "column", faulty)
+    with pytest.raises(TypeError, match=r"^of the measurement$"):
+        find({"measure": "level", "quantity": "auc", "series": ["one"]}, tmp_path)

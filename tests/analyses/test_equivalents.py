@@ -55,6 +55,14 @@ def test_trials_that_are_missing_slow_or_changed_are_refused(experiment: Run, tm
         rerun(split(Results(altered))[0], 0)
 
 
+def test_a_trial_with_a_warm_cache_is_run_again_with_it(experiment: Run, tmp_path: Path) -> None:
+    experiment("first", over=["technique=fec"], journal="yes")
+    (warm,) = experiment("warm", over=["technique=fec"], seed=1, cache={"warm": str(tmp_path / "first")})
+    assert warm.column("warm_hits").all()
+    for number, row in enumerate(warm.trials):
+        assert len(rerun(warm, number).individuals) == row["candidates"]
+
+
 def test_the_census_counts_by_definition(experiment: Run) -> None:
     run = rerun(experiment()[0], 0)
     found = census(run)

@@ -151,6 +151,15 @@ def test_unseen_data_at_half_the_budget_are_those_of_the_best_at_that_time(exper
         assert any(late), "no trial improved in its second half, so that nothing was tested"
 
 
+def test_trials_that_found_nothing_have_nothing_at_half_the_budget(experiment: Run, tmp_path: Path) -> None:
+    series = experiment(over=["technique=none"], trials=12, budget={"cost": 2.5})
+    found = np.isfinite(series[0].column("best_fitness"))
+    assert 0 < found.sum() < 12
+    assert not np.isfinite(series[0].column(MIDWAY)[~found]).any()
+    KINDS["midway-reevaluation"](series, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 5000
+
+
 def test_half_the_budget_needs_unseen_data_to_be_followed(experiment: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reevaluate=improvements"):
         KINDS["midway-reevaluation"](experiment(reevaluate="end"), tmp_path / "figure.png")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ufh_cli.core.hashing import MANTISSA_BITS
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.experiment.baseline import key_words
 from ufh_cli.experiment.compare import wilson_interval
+from ufh_cli.experiment.config import ExperimentConfig, HashConfig
+from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.rerun import config_of
 from ufh_cli.experiment.series import Series
 from ufh_cli.experiment.trials import make_setup
 
 EXAMPLES, SEEDS = "hash_examples", "hash_seeds"  # what a setup calls N_E and N_S among its options
-_BITS_TRIED, _BITS_OF_GRID = 7, 4
+_TRIED, _TRIED_IN_GRID = 7, 4  # precisions
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Setting:
     ----------
     swept : dict
         The settings.
-    bits : int
-        Mantissa bits in effect.
+    off_middle : int
+        By how many mantissa bits, or decimals, the precision in effect differs from half of what the outputs have.
     hash_cost : float
         Of one key, in the setup's unit.
     candidates, hits, comparisons, collisions : int
@@ -38,7 +38,7 @@ class Setting:
     """
 
     swept: Mapping[str, str]
-    bits: int
+    off_middle: int
     hash_cost: float
     candidates: int
     hits: int
@@ -47,43 +47,73 @@ class Setting:
 
     @property
     def label(self) -> str:
+        """The settings in words."""
         return ", ".join(f"{key_words(key)} {value}" for key, value in self.swept.items()) or "as configured"
 
     @property
     def collision_rate(self) -> float:
+        """Collisions among the hits compared; 0 without any."""
         return self.collisions / self.comparisons if self.comparisons else 0.0
 
     @property
     def hit_rate(self) -> float:
+        """Hits among the candidates; 0 without any."""
         return self.hits / self.candidates if self.candidates else 0.0
 
     @property
     def collision_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the collision rate."""
         return wilson_interval(self.collisions, self.comparisons)
 
     @property
     def hit_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the hit rate."""
         return wilson_interval(self.hits, self.candidates)
 
 
-def default_sweep(setup: Setup, options: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Mantissa bits up to what the outputs have; with N_E and N_S, where there are any, halved and doubled."""
-    available = available_bits(setup)
-    tried = _BITS_OF_GRID if options.keys() & {EXAMPLES, SEEDS} else _BITS_TRIED
-    bits = np.unique(np.round(np.geomspace(2, available, tried)).astype(int))
-    over = {"hash.mantissa_bits": [str(n) for n in bits]}
+def default_sweep(setup: Setup, config: ExperimentConfig) -> dict[str, list[str]]:
+    """Precisions up to what the outputs have; with N_E and N_S, where there are any, halved and doubled.
+
+    The precision is in decimals where `config` has them, else in mantissa bits.
+
+    Raises
+    ------
+    InputError
+        When `config` asks for a structural key, on which none of these has an effect.
+    """
+    if config.hash.kind == "structural":
+        raise InputError("hash.kind: nothing of a structural key can be calibrated; --set hash.kind=functional")
+    options, outputs = config.options, least_precise(setup)
+    tried = _TRIED_IN_GRID if options.keys() & {EXAMPLES, SEEDS} else _TRIED
+    if config.hash.decimals is None:
+        over = {"hash.mantissa_bits": _spread(2, outputs.nmant, tried)}
+    else:
+        over = {"hash.decimals": {*_spread(1, outputs.precision, tried), config.hash.decimals}}
     for name in (EXAMPLES, SEEDS):
         if name in options:
             chosen = int(options[name])
-            over[f"options.{name}"] = [str(n) for n in sorted({max(1, chosen // 2), chosen, 2 * chosen})]
-    return over
+            over[f"options.{name}"] = {max(1, chosen // 2), chosen, 2 * chosen}
+    return {key: [str(n) for n in sorted(values)] for key, values in over.items()}
 
 
-def available_bits(setup: Setup) -> int:
-    """Mantissa bits of the setup's least precise hashable output."""
+def _spread(low: int, high: int, count: int) -> set[int]:
+    """Up to `count` whole numbers from `low` to `high`, at equal ratios."""
+    return {int(n) for n in np.round(np.geomspace(low, high, count))}
+
+
+def least_precise(setup: Setup) -> np.finfo:
+    """The type of the setup's least precise hashable output."""
     outputs = setup.hashable_outputs(setup.random_candidate(Rng.from_seed(0)))
     arrays = [outputs] if isinstance(outputs, np.ndarray) else list(outputs)
-    return min(MANTISSA_BITS[array.dtype.itemsize] for array in arrays)
+    return np.finfo(min((array.dtype for array in arrays), key=lambda dtype: dtype.itemsize))
+
+
+def _off_middle(config: HashConfig, setup: Setup) -> int:
+    if config.decimals is not None:
+        return abs(config.decimals - least_precise(setup).precision // 2)
+    if config.mantissa_bits is not None:
+        return abs(config.mantissa_bits - least_precise(setup).nmant // 2)
+    return 0  # half of them is the default
 
 
 def measured(series: Sequence[Series]) -> list[Setting]:
@@ -93,14 +123,13 @@ def measured(series: Sequence[Series]) -> list[Setting]:
         config = config_of(one)
         setup = make_setup(config)
         totals = [int(one.column(name).sum()) for name in ("candidates", "cache_hits", "comparisons", "collisions")]
-        bits = config.hash.mantissa_bits or available_bits(setup) // 2
         cost = setup.hash_cost if config.hash.cost is None else config.hash.cost
-        settings.append(Setting(dict(one.swept), bits, cost, *totals))
+        settings.append(Setting(dict(one.swept), _off_middle(config.hash, setup), cost, *totals))
     return settings
 
 
-def recommend(settings: Sequence[Setting], half: int) -> Setting | None:
-    """Few collisions first, then many hits, then a cheap hash, then mantissa bits near `half` of the type's.
+def recommend(settings: Sequence[Setting]) -> Setting | None:
+    """Few collisions first, then many hits, then a cheap hash, then a precision near half of what the outputs have.
 
     Rates count as equal while their intervals overlap. None when nothing was hit, so that nothing can be said.
     """
@@ -111,7 +140,7 @@ def recommend(settings: Sequence[Setting], half: int) -> Setting | None:
     good = [s for s in compared if s.collision_interval[0] <= lowest.collision_interval[1]]
     highest = max(good, key=lambda s: s.hit_rate)
     good = [s for s in good if s.hit_interval[1] >= highest.hit_interval[0]]
-    return min(good, key=lambda s: (s.hash_cost, abs(s.bits - half), s.collision_rate))
+    return min(good, key=lambda s: (s.hash_cost, s.off_middle, s.collision_rate))
 
 
 def advice(settings: Sequence[Setting], recommended: Setting | None) -> str:

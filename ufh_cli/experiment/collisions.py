@@ -42,6 +42,7 @@ class ModelsPerKey:
 
     @property
     def ratio(self) -> float:
+        """Structures that share one key, on average."""
         return self.models / self.keys
 
 

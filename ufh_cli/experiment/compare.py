@@ -43,10 +43,11 @@ class Difference:
 
 
 QUANTITIES = ("auc", "best_fitness", "reevaluated_fitness")
+NOTHING_FINITE = "nothing to compare: on one side fewer than two trials found a candidate within their budget"
 
 
 def compare(first: Series, second: Series, quantities: Sequence[str] = QUANTITIES) -> list[Difference]:
-    """Differences in these columns; trials are paired where both have the same seed.
+    """Differences in these columns, as far as they are finite; trials are paired where both have the same seed.
 
     Raises
     ------

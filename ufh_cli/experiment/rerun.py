@@ -14,6 +14,7 @@ from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
 from ufh_cli.experiment.sweep import make_cells
 from ufh_cli.experiment.trials import make_setup, make_trial
+from ufh_cli.experiment.warm import warm_evaluations
 
 
 class Watched(SearchMethod):
@@ -76,10 +77,11 @@ def rerun(series: Series, trial: int) -> Rerun:
         raise InputError(
             f"{name}: only trials whose evaluations are look-ups are run again, not those of {config.setup}"
         )
-    if setup.fingerprint() not in series.results.experiment["provenance"]["data"]:
+    provenance = series.results.experiment["provenance"]
+    if setup.fingerprint() not in provenance["data"]:
         raise InputError(f"{name} was made with other data than are here now; run it anew")
     individuals: list[Individual] = []
-    again = make_trial(config, trial)
+    again = make_trial(config, trial, warm=warm_evaluations(config, provenance.get("warm", {})))
     again.search = Watched(again.search, individuals.append)
     result = again.run()
     if result.candidates != row["candidates"] or (result.best and result.best.fitness != row["best_fitness"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ufh_cli.experiment.config import parse_setting
+from ufh_cli.experiment.config import parse_setting, parse_value
 from ufh_cli.experiment.errors import InputError, nearest
 from ufh_cli.experiment.records import Results, find_results
 
@@ -49,14 +50,21 @@ class Series:
         return np.array([row[name] for row in self.trials], dtype=float)
 
     def _midway(self, number: int) -> float:
-        half = self.time_span / 2
-        return next((row["test_fitness"] for row in reversed(self.curves[number]) if row["cost"] <= half), float("nan"))
+        half, curve = self.time_span / 2, self.curves.get(number, [])
+        return next((row["test_fitness"] for row in reversed(curve) if row["cost"] <= half), float("nan"))
 
     @property
     def time_span(self) -> float:
         """The budget's cost, or the largest cost of the trials where it has none."""
-        budget = self.swept.get("budget.cost", self.results.experiment.get("budget", {}).get("cost"))
-        return float(budget) if budget is not None else float(np.nanmax(self.column("cost")))
+        return self.budget if self.budget is not None else float(np.nanmax(self.column("cost")))
+
+    @property
+    def budget(self) -> float | None:
+        """The cost after which a trial ends; None when that is not bounded."""
+        cost = self.results.experiment.get("budget", {}).get("cost")
+        if "budget.cost" in self.swept:
+            cost = parse_value(self.swept["budget.cost"])
+        return None if cost in (None, "none") else float(cost)
 
     def best(self) -> dict[str, Any] | None:
         """The entry in ``best.json`` of the fittest of all its trials."""
@@ -74,10 +82,12 @@ class Series:
 
     @property
     def technique(self) -> str:
+        """What its trials were run with, such as ``"fec+fcm"``."""
         return self.swept.get("technique", self.results.experiment.get("technique", "none"))
 
     @property
     def cost_unit(self) -> str:
+        """The setup's unit of cost."""
         return self.trials[0]["cost_unit"] if self.trials else "cost"
 
 
@@ -115,7 +125,7 @@ def select(name: str, root: Path) -> list[Series]:
     series = split(results)
     if not series:
         raise InputError(f"{results.path} has no finished trial yet")
-    for setting in filter(None, condition.split(",")):
+    for setting in filter(None, re.split(r",(?=[^,]*=)", condition)):  # a value may hold commas
         key, value = parse_setting(setting)
         if key not in results.over:
             raise InputError(f"{name} has no swept key {key!r}; {nearest(key, results.over)}")

@@ -94,8 +94,7 @@ def speed_up(pair: Pair, *, seed: int = 0) -> SpeedUp:
 
 def _durations(series: Series) -> list[float]:
     """T of each trial: the budget, or the cost spent where there is none."""
-    budget = series.results.experiment.get("budget", {}).get("cost")
-    return [float(budget)] * len(series.trials) if budget is not None else [row["cost"] for row in series.trials]
+    return [row["cost"] if series.budget is None else series.budget for row in series.trials]
 
 
 def _curves(series: Series, numbers: Sequence[int], grid: np.ndarray) -> np.ndarray:

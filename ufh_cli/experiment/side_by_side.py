@@ -78,14 +78,16 @@ def run_beside(
 def _collect(
     site: Site, running: dict[Future[TrialRecord], Task], done: Iterable[Future[TrialRecord]]
 ) -> tuple[list[TrialRecord], list[Task]]:
-    """The finished trials, and those whose processes died."""
+    """The finished trials, and those whose processes died. An error is raised only when none is finished."""
     records, died = [], []
-    for future in done:
+    for future in sorted(done, key=lambda future: error_of(future) is not None):
         error = error_of(future)
         if error is None:
             records.append(future.result())
         elif site.is_lost(error):
             died.append(running[future])
+        elif records:  # these first; it is told again
+            break
         else:
             raise error
         del running[future]

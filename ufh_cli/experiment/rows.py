@@ -15,7 +15,7 @@ from rich.table import Table
 from ufh_cli.experiment.baseline import Pair, key_words
 from ufh_cli.experiment.calibrate import Setting
 from ufh_cli.experiment.collisions import ModelsPerKey
-from ufh_cli.experiment.compare import compare, holm
+from ufh_cli.experiment.compare import NOTHING_FINITE, compare, holm
 from ufh_cli.experiment.equivalents import Census
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
@@ -60,8 +60,16 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
 
 
 def difference_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """A row a pair and quantity: the difference, its 95 % interval, and p-values adjusted after Holm by quantity."""
+    """A row a pair and quantity: the difference, its 95 % interval, and p-values adjusted after Holm by quantity.
+
+    Raises
+    ------
+    InputError
+        When there is no such row.
+    """
     found = [(pair, one) for pair in pairs for one in compare(*pair)]
+    if not found:
+        raise InputError(NOTHING_FINITE)
     rows = []
     for quantity in dict.fromkeys(one.quantity for _, one in found):
         chosen = [(pair, one) for pair, one in found if one.quantity == quantity]
@@ -156,9 +164,3 @@ def print_rows(rows: Sequence[Row], path: Path | None = None, notices: Sequence[
         console.print(f"note: {notice}", style="dim", highlight=False)
     if path is not None:
         write_rows(rows, path)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
