@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
 def speedup(names: Names, table: TableFile = None, results: ResultsRoot = RESULTS) -> None:
     """Tell how much sooner a technique is as good as its baseline in the end."""
     from ufh_cli.experiment.baseline import with_baselines
+    from ufh_cli.experiment.rows import print_rows, speed_up_rows
     from ufh_cli.experiment.series import select_all
     from ufh_cli.experiment.speedup import speed_up
-    from ufh_cli.experiment.summary import print_rows, speed_up_rows
 
     series = select_all(names, results)
     rows = speed_up_rows([speed_up(pair) for pair in with_baselines(series)])
@@ -43,8 +43,8 @@ def equivalents(
     from ufh_cli.experiment.equivalents import census, find_equivalents
     from ufh_cli.experiment.errors import InputError
     from ufh_cli.experiment.rerun import rerun
+    from ufh_cli.experiment.rows import census_rows, print_rows
     from ufh_cli.experiment.series import select
-    from ufh_cli.experiment.summary import census_rows, print_rows
     from ufh_cli.figures.pairs import plot_pairs
 
     series = select(name, results)
@@ -69,7 +69,7 @@ def collisions(
     """Count the models (candidates of different structure) that share a key, at several precisions of the hash."""
     from ufh_cli.experiment.collisions import models_per_key, parse_bits, structures
     from ufh_cli.experiment.request import read_request
-    from ufh_cli.experiment.summary import collision_rows, print_rows
+    from ufh_cli.experiment.rows import collision_rows, print_rows
     from ufh_cli.experiment.sweep import make_cells
     from ufh_cli.experiment.trials import make_setup
 
@@ -89,7 +89,7 @@ def calibrate(
     setup: Annotated[str, typer.Argument(help="The setup, as listed by: ufh setups")],
     over: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=V1,V2,…", help="Settings to try. [default: mantissa bits, and the setup's N_E, N_S]"),
+        typer.Option(metavar="KEY=V1,V2,…", help="Settings to try. [default: the precision, and the setup's N_E, N_S]"),
     ] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Candidates of each experiment.")] = 1000,
     trials: Annotated[int, typer.Option(min=1, help="Trials of each experiment.")] = 5,
@@ -102,23 +102,22 @@ def calibrate(
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Recommend the hash's settings, by short experiments that evaluate on hits too (Section 6.5)."""
-    from ufh_cli.experiment.calibrate import advice, available_bits, default_sweep, measured, recommend
+    from ufh_cli.experiment.calibrate import advice, default_sweep, measured, recommend
     from ufh_cli.experiment.request import read_request
+    from ufh_cli.experiment.rows import print_rows, setting_rows
     from ufh_cli.experiment.run import make_experiment, run_experiment
     from ufh_cli.experiment.series import split
-    from ufh_cli.experiment.summary import print_rows, setting_rows
     from ufh_cli.experiment.trials import make_setup
     from ufh_cli.figures.settings import plot_settings
 
     short = {"technique": "fec", "trials": trials, "cache.counterfactual": True, "reevaluate": "end"}
     short |= {"budget.cost": "none", "budget.candidates": candidates}
     one = make_experiment(*read_request(setup, config, short, settings, [])).cells[0].config
-    made = make_setup(one)
-    tried = over or [f"{key}={','.join(values)}" for key, values in default_sweep(made, one.options).items()]
+    tried = over or [f"{key}={','.join(values)}" for key, values in default_sweep(make_setup(one), one).items()]
     path = results / (name or f"calibrate-{setup}")
     finished = run_experiment(make_experiment(*read_request(setup, config, short, settings, tried)), path, jobs)
     found = measured(split(finished))
-    recommended = recommend(found, available_bits(made) // 2)
+    recommended = recommend(found)
     print_rows(setting_rows(found), table, [finished.notice])
     typer.echo(advice(found, recommended))
     target = out or path / "calibration.png"

@@ -159,8 +159,8 @@ def plot(
 ) -> None:
     """Draw figures from results."""
     from ufh_cli.experiment.errors import InputError, nearest
+    from ufh_cli.experiment.rows import summary_rows, write_rows
     from ufh_cli.experiment.series import select_all
-    from ufh_cli.experiment.summary import summary_rows, write_rows
     from ufh_cli.figures.kinds import KINDS
 
     if kind not in KINDS:
@@ -203,8 +203,8 @@ def compare(
     from ufh_cli.experiment.baseline import with_baselines
     from ufh_cli.experiment.compare import compare as differences
     from ufh_cli.experiment.errors import InputError
+    from ufh_cli.experiment.rows import difference_rows, print_rows
     from ufh_cli.experiment.series import select_all
-    from ufh_cli.experiment.summary import difference_rows, print_rows
     from ufh_cli.experiment.tables import print_differences
 
     series = select_all([first] if second is None else [first, second], results)
@@ -233,6 +233,7 @@ def hash_(
     settings: Settings = None,
 ) -> None:
     """Print the key of one candidate, and how the setup reads it."""
+    from ufh_cli.core.hashing import key_text
     from ufh_cli.experiment.errors import InputError
     from ufh_cli.experiment.request import read_request
     from ufh_cli.experiment.sweep import make_cells
@@ -251,7 +252,7 @@ def hash_(
         key = make_key(cell, made)[0](parsed)
     except ValueError as error:
         raise InputError(f"{setup}: {error}") from error
-    typer.echo(f"{key:016x}" if isinstance(key, int) else repr(key))
+    typer.echo(key_text(key) or repr(key))
     typer.echo(made.describe(parsed))
 
 
@@ -328,7 +329,10 @@ def _run(
         finished = run_experiment(experiment, path, jobs, cluster)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nor shall the end of the process be spoilt by another
-        typer.echo(f"interrupted; finished trials are in {path}; the same command goes on from there", err=True)
+        typer.echo(
+            f"interrupted; finished trials are in {path}; the same command with --name {name} goes on from there",
+            err=True,
+        )
         raise
     print_summary(split(finished))
     if best:

@@ -88,6 +88,7 @@ def test_ctrl_c_keeps_every_finished_trial_and_the_repeat_completes(odd, uninter
         assert err.count("\n") == 1, err
         assert "interrupted" in err
         assert str(Path("results") / name) in err
+        assert f"--name {name} " in err  # the default name would be another one after midnight
         written = len(rows(path / "trials.csv"))
         # Those on their way from a process of the pool have not been handed back.
         assert kept + lines(log) - jobs <= written <= kept + lines(log)

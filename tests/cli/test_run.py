@@ -245,3 +245,17 @@ def test_a_method_given_on_the_command_line_does_not_inherit_the_parameters_of_t
     for method in ("random_search", "tournament"):
         ufh("run", "polynomials", "--config=evolution.toml", f"--search={method}", "--trials=1", f"--name=by-{method}")
         assert len(rows(ufh.folder / "results" / f"by-{method}" / "trials.csv")) == 1
+
+
+def test_values_of_a_configuration_may_hold_commas(ufh):
+    """Only the command line's are divided there."""
+    (ufh.folder / "lists.toml").write_text('[over]\n"options.mutations" = ["alter, insert", "remove"]\n')
+    small = ("--set=budget.candidates=3", "--trials=1", "--jobs=1", "--set=options.heldout_tasks=1")
+    ufh("sweep", "automl_zero", "--config=lists.toml", *small, "--name=lists")
+    path = ufh.folder / "results" / "lists"
+    assert [row["options.mutations"] for row in rows(path / "trials.csv")] == ["alter, insert", "remove"]
+    ufh("sweep", "automl_zero", f"--config={path / 'experiment.toml'}", *small, "--name=again")
+    assert contents(ufh.folder / "results" / "again") == contents(path)
+    shown = ufh("show", "lists:options.mutations=alter, insert").out
+    assert "alter, insert" in shown
+    assert "remove" not in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -41,9 +42,12 @@ class _Section(BaseModel):
 
 
 class HashConfig(_Section):
-    """Methods 3 and 4: the key."""
+    """Methods 3 and 4: the key.
 
-    kind: Literal["functional", "structural"] = "functional"
+    With ``kind = "per-task"`` each task of an evaluation has a functional key of its own.
+    """
+
+    kind: Literal["functional", "per-task", "structural"] = "functional"
     mantissa_bits: OptionalWhole = None
     decimals: OptionalWhole = None
     cost: OptionalFloat = Field(default=None, ge=0)
@@ -133,10 +137,6 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(f"{source}: {error}") from error
     if config.cache.counterfactual and not set(parse_technique(config.technique)) & set(CACHES):
         raise InputError(f"{source}: cache.counterfactual needs a cache, but the technique is {config.technique!r}")
-    if config.evaluation.hurdle_percentile is not None and "fea" in parse_technique(config.technique):
-        raise InputError(
-            f"{source}: evaluation.hurdle_percentile: fea cannot average first stages with whole evaluations"
-        )
     method = config.search.get("method", "regularized_evolution")
     if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
@@ -177,18 +177,23 @@ def read_config(setup: str, file: str | None) -> tuple[dict[str, Any], str]:
         path = bundled.get(f"{setup}-lite") or bundled.get(setup)
         if path is None:
             return {"setup": setup}, "defaults"
-    else:
+    elif os.path.exists(file):  # a name that no file can have is none either
         path = Path(file)
-        if not path.exists():
-            path = bundled.get(file.removesuffix(".toml"))
-            if path is None:
-                raise InputError(f"configuration {file!r} is neither a file nor one of ours; {nearest(file, bundled)}")
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as TOML: {error}") from error
+    else:
+        path = bundled.get(file.removesuffix(".toml"))
+        if path is None:
+            raise InputError(f"configuration {file!r} is neither a file nor one of ours; {nearest(file, bundled)}")
+    tables = read_toml(path)
     tables.pop("provenance", None)  # an experiment's own file is a configuration too
     return tables, path.name
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; `InputError` where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # numbers too long and tables too deep are not TOML's own
+        raise InputError(f"{path}: cannot be read as TOML: {error}") from error
 
 
 def apply_setting(tables: dict[str, Any], key: str, value: Any) -> None:
@@ -212,7 +217,7 @@ def parse_value(text: str) -> Any:
     """A value as TOML has it; what is no TOML value is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -277,7 +282,8 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
         for part in where[:-1]:
             model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
         return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
-    given = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
+    shown = repr(first["input"])
+    given = f", got {shown[:100]}{'…' * (len(shown) > 100)}" if not isinstance(first["input"], dict) else ""
     # The alternatives of a union each say what they want.
     wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
     message = " or ".join(text[0].lower() + text[1:] for text in wanted)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from ufh_cli.experiment.baseline import Pair, condition_label, with_baselines
 from ufh_cli.experiment.compare import Difference, compare, holm
 from ufh_cli.experiment.errors import InputError, nearest
-from ufh_cli.experiment.series import Series, select_all
+from ufh_cli.experiment.series import MIDWAY, Series, select_all
 from ufh_cli.experiment.speedup import speed_up
 
 _LEVEL = 0.05
+_LIMITS = {"low", "high", "above", "below"}
 YES, NO, OPEN = "yes", "no", "cannot tell"
 HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
@@ -52,14 +54,31 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     InputError
         When results are missing or the claim has a key or value that is unknown.
     """
-    measure = claim.get("measure")
+    measure, names = str(claim.get("measure")), claim.get("series")
     if measure not in _MEASURES:
-        raise InputError(f"a claim has the unknown measure {measure!r}; {nearest(str(measure), _MEASURES)}")
+        raise InputError(f"a claim has the unknown measure {measure!r}; {nearest(measure, _MEASURES)}")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"a claim with the measure {measure!r}: series must be a list of results, got {names!r}")
+    series = select_all(names, root)
     rest = {key: value for key, value in claim.items() if key not in ("paper", "measure", "series")}
     try:
-        return _MEASURES[measure](select_all(claim.get("series", []), root), **rest)
-    except TypeError as error:
+        inspect.signature(_MEASURES[measure]).bind(series, **rest)
+        _check_values(rest, series)
+    except (TypeError, InputError) as error:
         raise InputError(f"a claim with the measure {measure!r}: {error}") from error
+    return _MEASURES[measure](series, **rest)
+
+
+def _check_values(values: Mapping[str, Any], series: Sequence[Series]) -> None:
+    """Limits are numbers, all else is text, and quantities are columns of numbers."""
+    for key, value in values.items():
+        kinds, wanted = ((int, float), "a number") if key in _LIMITS else ((str,), "text")
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise InputError(f"{key} must be {wanted}, got {value!r}")
+    shared = set.intersection(*(set(one.trials[0]) for one in series))
+    columns = [name for name in shared if isinstance(series[0].trials[0][name], int | float)]
+    if values.get("quantity", MIDWAY) not in (MIDWAY, *columns):
+        raise InputError(f"unknown quantity {values['quantity']!r}; {nearest(values['quantity'], columns)}")
 
 
 def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
@@ -80,7 +99,7 @@ def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str =
     n = sorted({min(len(pair[0].trials), len(pair[1].trials)) for pair, _ in found})
     text += f" (n = {n[0]}{f' to {n[-1]}' if n[-1] != n[0] else ''} trials a side)"
     if expect == "not lower":
-        return Finding(text, NO if lower else HARMLESS)
+        return Finding(text, NO if lower else HARMLESS if _may_be_significant(found) else OPEN)
     if expect == "mostly higher":
         return Finding(text, YES if above > len(found) / 2 else NO)
     if expect != "higher":
@@ -157,6 +176,11 @@ def _difference(pair: Pair, quantity: str) -> Difference:
     if not differences:
         raise InputError(f"{pair[1].label}: {quantity!r} cannot be compared")
     return differences[0]
+
+
+def _may_be_significant(found: Sequence[tuple[Pair, Difference]]) -> bool:
+    """Whether there are pairs enough: n that all differ the same way have p = 2 / 2**n, before Holm."""
+    return all(not one.pairs or len(found) * 2.0 ** (1 - one.pairs) < _LEVEL for _, one in found)
 
 
 def _name(series: Series) -> str:

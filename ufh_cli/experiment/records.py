@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import platform
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from ufh_cli.experiment.config import differences
+from ufh_cli.experiment.config import differences, read_toml
 from ufh_cli.experiment.errors import InputError, nearest
 
 TRIAL_COLUMNS = (
@@ -26,6 +27,7 @@ _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
 }  # fmt: skip
+_OUTCOMES = ("trials.csv", "curves.csv", "best.json")
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
 
 
@@ -51,9 +53,19 @@ class Results:
         self.name = path.name
         self.experiment = read_experiment(path)
         self.over = list(self.experiment.get("over", {}))
-        self.trials = read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment)))
+        self.trials = self._once(read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment))))
         self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
         self.best = read_best(path / "best.json")
+
+    def _once(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each trial once; an interruption in the middle of writing may have left a row twice, but not another one."""
+        once: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in rows:
+            where = (*(row[key] for key in self.over), row["trial"])
+            if repr(once.setdefault(where, row)) != repr(row):  # also where numbers are NaN
+                cell = ", ".join(f"{key}={row[key]}" for key in self.over)
+                raise InputError(f"{self.path / 'trials.csv'}: two different rows of {cell} trial {row['trial']}")
+        return list(once.values())
 
     @property
     def notice(self) -> str:
@@ -63,9 +75,14 @@ class Results:
 
 def find_results(name: str, root: Path) -> Results:
     """The results called `name` below `root`, or in the folder `name`."""
+    return Results(find_folder(name, root))
+
+
+def find_folder(name: str, root: Path) -> Path:
+    """The folder of the results called `name` below `root`, or the folder `name`."""
     for path in (root / name, Path(name)):
-        if (path / "experiment.toml").exists():
-            return Results(path)
+        if name and os.path.isfile(path / "experiment.toml"):  # a name that no file can have is none either
+            return path
     known = [path.parent.name for path in root.glob("*/experiment.toml")]
     raise InputError(f"no results called {name!r} in {root}; {nearest(name, known)}")
 
@@ -73,14 +90,15 @@ def find_results(name: str, root: Path) -> Results:
 def read_experiment(path: Path) -> dict[str, Any]:
     """The tables of ``experiment.toml``."""
     file = path / "experiment.toml"
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{file}: cannot be read: {error}") from error
+    tables = read_toml(file)
     kinds = {"setup": str, "seed": int, "trials": int, "budget": dict, "provenance": dict}
     whole = all(isinstance(tables.get(key), kind) for key, kind in kinds.items())
     if not whole or not isinstance(tables.get("over", {}), dict):
         raise InputError(f"{file}: not the configuration of an experiment")
+    if not all(isinstance(tables["provenance"].get(key), str) for key in ("data", "notice")):
+        raise InputError(f"{file}: provenance: data and notice must be there, as text")
+    if type(cost := tables["budget"].get("cost")) not in (int, float, NoneType):
+        raise InputError(f"{file}: budget.cost: must be a number, got {cost!r}")
     return tables
 
 
@@ -97,8 +115,8 @@ def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
 
 def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[str]:
     """How the experiment in `path`, if there is one, differs from the one given; the number of trials may."""
-    if not (path / "experiment.toml").exists():
-        return []
+    if not (path / "experiment.toml").exists():  # it is written first: without it, it was taken away
+        return [f"{name} without experiment.toml" for name in _OUTCOMES if (path / name).exists()]
     old = read_experiment(path)
     before = old.pop("provenance", {})
     lines = differences(decisive(old, provenance), decisive(experiment, provenance))
@@ -172,7 +190,7 @@ def read_best(path: Path) -> list[dict[str, Any]]:
         return []
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and _is_best(entry) for entry in entries):
         raise InputError(f"{path}: not a list of best candidates")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.core.trial import Trial
 from ufh_cli.experiment.config import BudgetConfig, ExperimentConfig, check_budget
@@ -22,12 +23,12 @@ from ufh_cli.experiment.parallel import Running
 from ufh_cli.experiment.progress import Bar, progress_bar
 from ufh_cli.experiment.recorder import Recorder
 from ufh_cli.experiment.records import Results, decisive, experiment_differences, make_provenance
+from ufh_cli.experiment.side_by_side import Task, run_beside, run_here
 from ufh_cli.experiment.sites import LocalSite, Site, ignore_interrupts
 from ufh_cli.experiment.status import Standing, TrialStanding
 from ufh_cli.experiment.sweep import Cell, make_cells
-from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_key, make_setup
+from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_setup, make_trial, setup_spec
 from ufh_cli.experiment.warm import journal_digest, warm_evaluations
-from ufh_cli.experiment.workers import Task, run_beside, run_here
 
 _WRITE_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.25  # seconds
@@ -46,19 +47,41 @@ class Experiment:
         What ``experiment.toml`` says.
     provenance : dict
         Versions and the data's fingerprint and notice.
+    data : dict
+        Number of a cell -> the fingerprint of its data.
+    keeps_journal : bool
+        Whether finished evaluations are written down.
+    parallel : bool
+        Whether a trial has processes of its own.
     """
 
     cells: list[Cell]
     tables: dict[str, Any]
     provenance: dict[str, Any]
+    data: dict[int, str]
+    keeps_journal: bool
+    parallel: bool
 
     @property
     def trials(self) -> int:
+        """How many of each cell."""
         return self.cells[0].config.trials
 
     @property
     def notice(self) -> str:
+        """What every output shall say about the data; "" for nothing."""
         return str(self.provenance["notice"])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether costs, and several workers in a trial, are simulated."""
+        return self.provenance.get("workers") != "real"
+
+    def tasks(self) -> list[Task]:
+        """Every (cell, trial), in the order in which they are run: cells that share a setup advance together."""
+        first = first_with_same_setup(self.cells)
+        tasks = [(cell, trial) for trial in range(self.trials) for cell in range(len(self.cells))]
+        return sorted(tasks, key=lambda task: first[task[0]])
 
 
 def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]], source: str) -> Experiment:
@@ -70,43 +93,50 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
         With one line, when a key, a value or the setup's data do not fit.
     """
     cells = make_cells(tables, over, source)
-    setups = {id(setup): setup for setup in (make_setup(cell.config) for cell in cells)}.values()
     for cell in cells:
         check_budget(cell.config, source)
-        check_key(cell)
-        check_stages(cell)
+    first = first_with_same_setup(cells)
+    order = sorted(range(len(cells)), key=lambda number: first[number])
+    data: dict[int, str] = {}
+    notices: dict[str, None] = {}
+    journal = simulated = parallel = False
+    for number in order:
+        config = cells[number].config
+        setup = make_setup(config)
+        check_trial(cells[number])
+        data[number] = setup.fingerprint()
+        notices[setup.notice()] = None
+        journal |= keeps_journal(config, setup)
+        simulated |= setup.simulated_cost
+        parallel |= is_parallel(config, setup)
     written = cells[0].config.as_dict() | (
         {"over": {key: list(values) for key, values in over.items()}} if over else {}
     )
-    fingerprint = "; ".join(dict.fromkeys(setup.fingerprint() for setup in setups))
-    notice = " ".join(dict.fromkeys(setup.notice() for setup in setups)).strip()
-    provenance = make_provenance(fingerprint, notice)
-    if not any(setup.simulated_cost for setup in setups):
+    provenance = make_provenance("; ".join(dict.fromkeys(data.values())), " ".join(notices).strip())
+    if not simulated:
         provenance["workers"] = "real"
-    if warm := check_warm(cells):
+    if warm := check_warm([cells[number] for number in order]):
         provenance["warm"] = warm
-    return Experiment(cells, written, provenance)
+    return Experiment(cells, written, provenance, data, journal, parallel)
 
 
-def check_key(cell: Cell) -> None:
-    """Hash one candidate: a precision that the outputs do not have is refused before the first trial."""
-    if not parse_technique(cell.config.technique):
-        return
-    setup = make_setup(cell.config)
-    key, _ = make_key(cell.config, setup)
+def first_with_same_setup(cells: Sequence[Cell]) -> list[int]:
+    """For each cell the first one that has the same setup with the same options.
+
+    Whoever takes cells and trials in this order makes each setup once, though a process keeps only the latest few.
+    """
+    specs = [setup_spec(cell.config) for cell in cells]
+    return [specs.index(spec) for spec in specs]
+
+
+def check_trial(cell: Cell) -> None:
+    """Make a trial and hash one candidate: what does not go together is refused before the first trial."""
     try:
-        key(setup.random_candidate(Rng.from_seed(0)))
+        trial = make_trial(cell.config, 0)
+        if parse_technique(cell.config.technique):
+            trial.key(trial.setup.random_candidate(Rng.from_seed(0)))
     except ValueError as error:
-        raise InputError(f"hash: {error}") from error
-
-
-def check_stages(cell: Cell) -> None:
-    """A hurdle needs a setup that evaluates in stages."""
-    if cell.config.evaluation.hurdle_percentile is not None and not make_setup(cell.config).staged:
-        raise InputError(
-            f"evaluation.hurdle_percentile: with these options {cell.config.setup} evaluates in one stage, "
-            f"so that there is none to stop after"
-        )
+        raise InputError(f"{cell.config.setup}: {error}") from error
 
 
 def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
@@ -144,7 +174,7 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
     unwritten: list[TrialRecord] = []
     try:
         surroundings = _surroundings(experiment, path, cluster)
-        everything = [(cell, trial) for trial in range(experiment.trials) for cell in range(len(experiment.cells))]
+        everything = experiment.tasks()
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
@@ -274,13 +304,12 @@ class Follow:
 def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Surroundings:
     """With a journal where one is kept; it is checked, and a torn last line cut off, before any trial."""
     warm = experiment.provenance.get("warm", {})
-    if not any(keeps_journal(cell.config) for cell in experiment.cells):
-        return Surroundings(warm=warm)
+    if not experiment.keeps_journal:
+        return Surroundings(warm=warm, data=experiment.data)
     what = decisive(experiment.tables, experiment.provenance)
     identity = experiment_identity(what, experiment.provenance["data"], warm)
     Journal(path / JOURNAL, identity).prepare()
-    simulated = any(make_setup(cell.config).simulated_cost for cell in experiment.cells)
-    return Surroundings(path / JOURNAL, identity, None if simulated else cluster, warm)
+    return Surroundings(path / JOURNAL, identity, None if experiment.simulated else cluster, warm, experiment.data)
 
 
 def processors() -> int:
@@ -288,12 +317,11 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def keeps_journal(config: ExperimentConfig) -> bool:
+def keeps_journal(config: ExperimentConfig, setup: Setup) -> bool:
     """Whether finished evaluations are written down; where they are quick it is quicker to repeat them."""
-    return make_setup(config).costly if config.journal == "auto" else config.journal == "yes"
+    return setup.costly if config.journal == "auto" else config.journal == "yes"
 
 
 def _default_jobs(experiment: Experiment, surroundings: Surroundings) -> int:
     """A process for each processor: of trials, unless a trial has processes of its own."""
-    parallel = any(is_parallel(cell.config, make_setup(cell.config)) for cell in experiment.cells)
-    return 1 if parallel or surroundings.cluster is not None else processors()
+    return 1 if experiment.parallel or surroundings.cluster is not None else processors()

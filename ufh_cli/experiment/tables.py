@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ufh_cli.experiment.comparable import other_differences
-from ufh_cli.experiment.compare import Difference, wilson_interval
+from ufh_cli.experiment.compare import NOTHING_FINITE, Difference, wilson_interval
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.records import STOPPED, Results
 from ufh_cli.experiment.registry import load_setup, setup_entry_points
@@ -94,7 +94,7 @@ def print_status(results: Results, status: Status) -> None:
             table.add_row(*swept.values(), str(trial), f"{found.evaluations:,}", best, f"{found.seconds:,.0f}", lost)
         console.print(table)
     if state == "interrupted":
-        console.print("the command that began it goes on from there", style="dim")
+        console.print(f"the command that began it goes on from there, with --name {results.name}", style="dim")
 
 
 def print_best(series: Sequence[Series]) -> None:
@@ -114,7 +114,9 @@ def print_best(series: Sequence[Series]) -> None:
 
 
 def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:
-    """What `compare` found."""
+    """What `compare` found; `InputError` when that is nothing."""
+    if not differences:
+        raise InputError(NOTHING_FINITE)
     table = _table()
     headings = ("", first.label, second.label, "difference", "95 % interval", "p")
     for heading in headings:
@@ -132,7 +134,7 @@ def print_differences(first: Series, second: Series, differences: Sequence[Diffe
     others = other_differences(first, second)
     if others:
         console.print(f"note: the two differ in more than technique, cache, proposals and hash: {'; '.join(others)}")
-    pairs = differences[0].pairs if differences else 0
+    pairs = differences[0].pairs
     console.print(
         f"{pairs} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
         if pairs

@@ -6,17 +6,20 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
+from ufh_cli.core.per_task import PerTaskCache, task_keys
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
-from ufh_cli.core.workers import SimulatedWorkers, Workers
+from ufh_cli.core.workers import SimulatedWorkers, Workers, WrongCost
 from ufh_cli.experiment.config import ExperimentConfig, make_search
+from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.evaluation import SetupSpec, prepare
 from ufh_cli.experiment.journal import Journal
 from ufh_cli.experiment.parallel import ParallelWorkers, Running
@@ -62,16 +65,19 @@ class Surroundings:
         The address of the scheduler of a cluster that evaluates.
     warm : mapping of str to str
         The earlier experiments whose evaluations warm the cache, and the digests of their journals.
+    data : mapping of int to str
+        Number of a cell -> the fingerprint that its data must have where the trial runs; not checked where missing.
     """
 
     journal: Path | None = None
     identity: str = ""
     cluster: str | None = None
     warm: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[int, str] = field(default_factory=dict)
 
 
 def make_setup(config: ExperimentConfig) -> Setup:
-    """The setup of `config`, made once a process."""
+    """The setup of `config`; see `SetupSpec.make`."""
     return setup_spec(config).make()
 
 
@@ -96,6 +102,8 @@ def make_trial(
     streams = Streams.of(config.seed, trial)
     key, key_cost = make_key(config, setup)
     technique = _technique(config, streams)
+    if technique.cache is not None and config.hash.kind == "per-task":
+        technique.cache = PerTaskCache(technique.cache, setup.combine_tasks)
     if technique.cache is not None:
         technique.cache.warm(warm)
     return Trial(
@@ -147,7 +155,8 @@ def make_key(config: ExperimentConfig, setup: Setup) -> tuple[KeyFunction, float
     if config.hash.kind == "structural":
         return setup.structural_key, config.hash.cost or 0.0
     functional = FunctionalHash(mantissa_bits=config.hash.mantissa_bits, decimals=config.hash.decimals)
-    return functional_keys(setup, functional), setup.hash_cost if config.hash.cost is None else config.hash.cost
+    make = task_keys if config.hash.kind == "per-task" else functional_keys
+    return make(setup, functional), setup.hash_cost if config.hash.cost is None else config.hash.cost
 
 
 def run_one(
@@ -161,7 +170,7 @@ def run_one(
 ) -> TrialRecord:
     """Run one trial and put its outcome into the form that is written; processes are those `kept` from the last."""
     start = time.perf_counter()
-    setup = make_setup(config)
+    setup = setup_spec(config)._replace(data=surroundings.data.get(cell)).make()
     journal = replay = None
     if surroundings.journal is not None:
         journal = Journal(surroundings.journal, surroundings.identity)
@@ -171,6 +180,8 @@ def run_one(
     workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept)
     try:
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
+    except WrongCost as error:
+        raise InputError(f"setup {config.setup}, trial {trial}: {error}") from error
     finally:
         try:
             if isinstance(workers, ParallelWorkers):
@@ -204,7 +215,7 @@ def make_workers(
         from ufh_cli.experiment.cluster import ClusterSite
 
         spec = spec._replace(data=setup.fingerprint())
-        site = ClusterSite(cluster, config.workers if config.workers > 1 else None)
+        site = ClusterSite(cluster, config.workers if config.workers > 1 else None, partial(prepare, spec))
     elif is_parallel(config, setup):
         site = (kept or KeptSite()).get(config.workers, config.evaluation.memory, prepare, spec)
     elif replay is not None:
@@ -233,7 +244,7 @@ def make_record(
         best |= {
             "fitness": result.best.fitness,
             "reevaluated_fitness": result.reevaluated_fitness,
-            "key": f"{key:016x}" if isinstance(key, int) else repr(key),
+            "key": key_text(key) or repr(key),
             "description": setup.describe(result.best.candidate),
         }
         details = setup.details(result.best.candidate, result.best.fitness)
