@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ufh_cli.options import RESULTS, ConfigFile, Names, ResultsRoot, Settings, TableFile
+from ufh_cli.options import RESULTS, ConfigFile, Names, ResultsRoot, Settings, TableFile, figure_file
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,10 @@ def equivalents(
     name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs to draw.")] = 3,
     trials: Annotated[int, typer.Option(min=1, help="In how many trials to count.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG. [default: equivalents.png in the result]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=figure_file, help="PNG, PDF or SVG. [default: equivalents.png in the result]"),
+    ] = None,
     table: TableFile = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
@@ -61,7 +64,7 @@ def collisions(
     setup: Annotated[str, typer.Argument(help="The setup, as listed by: ufh setups")],
     bits: Annotated[str, typer.Option(help="Mantissa bits, divided by commas.")] = "1,2,3,4,5,6,7,8,24",
     models: Annotated[int, typer.Option(min=1, help="How many to find where they cannot be enumerated.")] = 20_000,
-    out: Annotated[Path | None, typer.Option(help="Also draw it: PNG, PDF or SVG.")] = None,
+    out: Annotated[Path | None, typer.Option(callback=figure_file, help="Also draw it: PNG, PDF or SVG.")] = None,
     table: TableFile = None,
     config: ConfigFile = None,
     settings: Settings = None,
@@ -97,7 +100,9 @@ def calibrate(
     config: ConfigFile = None,
     settings: Settings = None,
     name: Annotated[str | None, typer.Option(help="The folder in results. [default: calibrate-SETUP]")] = None,
-    out: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG. [default: calibration.png in it]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(callback=figure_file, help="PNG, PDF or SVG. [default: calibration.png in it]")
+    ] = None,
     table: TableFile = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
@@ -105,17 +110,21 @@ def calibrate(
     from ufh_cli.experiment.calibrate import advice, default_sweep, measured, recommend
     from ufh_cli.experiment.request import read_request
     from ufh_cli.experiment.rows import print_rows, setting_rows
-    from ufh_cli.experiment.run import make_experiment, run_experiment
+    from ufh_cli.experiment.run import check_name, make_experiment, run_experiment
     from ufh_cli.experiment.series import split
     from ufh_cli.experiment.trials import make_setup
     from ufh_cli.figures.settings import plot_settings
 
     short = {"technique": "fec", "trials": trials, "cache.counterfactual": True, "reevaluate": "end"}
     short |= {"budget.cost": "none", "budget.candidates": candidates}
-    one = make_experiment(*read_request(setup, config, short, settings, [])).cells[0].config
-    tried = over or [f"{key}={','.join(values)}" for key, values in default_sweep(make_setup(one), one).items()]
+    tables, tried, source = read_request(setup, config, short, settings, over or [])
+    if not over:
+        one = make_experiment(tables, tried, source).cells[0].config
+        tried |= default_sweep(make_setup(one), one)
+    if name is not None:
+        check_name(name)
     path = results / (name or f"calibrate-{setup}")
-    finished = run_experiment(make_experiment(*read_request(setup, config, short, settings, tried)), path, jobs)
+    finished = run_experiment(make_experiment(tables, tried, source), path, jobs)
     found = measured(split(finished))
     recommended = recommend(found)
     print_rows(setting_rows(found), table, [finished.notice])

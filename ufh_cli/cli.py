@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import shlex
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +33,7 @@ from ufh_cli.options import (
     Trials,
     WarmCache,
     Workers,
+    figure_file,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +48,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, convert and verify a setup's data.")
 app.add_typer(data_app, name="data")
-analyses.register(app)
 
 
 def _version(asked: bool) -> None:
@@ -153,7 +156,10 @@ def status(
 def plot(
     names: Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(KIND_NAMES)}.")] = "curves",
-    out: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG. [default: KIND.png in the first result]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=figure_file, help="PNG, PDF or SVG. [default: KIND.png in the first result]"),
+    ] = None,
     table: Annotated[Path | None, typer.Option(help="Also write the cells' means to this CSV file.")] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
@@ -298,9 +304,14 @@ def _data(action: str, setup: str, source: Path | None) -> None:
     typer.echo(sentence)
 
 
+analyses.register(app)
+
+
 def _folder(name: str | None, results: Path) -> str | None:
     """The folder of the result called `name`."""
-    return name if name is None or not (results / name).is_dir() else str(results / name)
+    from ufh_cli.experiment.records import find_folder
+
+    return None if name is None else str(find_folder(name, results))
 
 
 def _run(
@@ -313,31 +324,50 @@ def _run(
     best: bool = False,
 ) -> None:
     from ufh_cli.experiment.errors import InputError
-    from ufh_cli.experiment.run import choose_name, run_experiment
+    from ufh_cli.experiment.run import check_name, choose_name, run_experiment
     from ufh_cli.experiment.series import split
+    from ufh_cli.experiment.sites import ignore_interrupts
     from ufh_cli.experiment.tables import print_best, print_summary
 
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs must be at least 1, got {jobs}")
-    if name is not None and (name in (".", "..") or set(name) & set(":/\\") or len(name.encode()) > 200):
-        raise InputError(f"--name {name!r} cannot be the name of a folder of results")
+    if name is not None:
+        check_name(name)
     name = name or choose_name(experiment, results)
     path = results / name
     if resume and not (path / "experiment.toml").exists():
         raise InputError(f"there is nothing to resume in {path}")
+    if cluster is not None:
+        from ufh_cli.experiment.cluster import count_workers
+
+        if not count_workers(cluster):  # also before anything is written
+            typer.echo(f"the cluster at {cluster} has no workers yet; waiting for them", err=True)
     try:
         finished = run_experiment(experiment, path, jobs, cluster)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nor shall the end of the process be spoilt by another
-        typer.echo(
-            f"interrupted; finished trials are in {path}; the same command with --name {name} goes on from there",
-            err=True,
-        )
+        ignore_interrupts()  # nor shall the end of the process be spoilt by another
+        with suppress(OSError):  # the terminal may be gone
+            typer.echo(
+                f"interrupted; finished trials are in {path}; "
+                f"the same command with --name {shlex.quote(name)} goes on from there",
+                err=True,
+            )
         raise
     print_summary(split(finished))
     if best:
         print_best(split(finished))
-    typer.echo(f"\nfiles: {path}\nnext:  ufh plot {name}    ufh show {name} --best")
+    where = shlex.quote(name) + ("" if results == RESULTS else f" --results {shlex.quote(str(results))}")
+    typer.echo(f"\nfiles: {path}\nnext:  ufh plot {where}    ufh show {where} --best")
+
+
+def _mend_streams() -> None:
+    """What is closed is read and written all the same, and what a terminal cannot show becomes a question mark."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def main() -> None:
@@ -345,7 +375,11 @@ def main() -> None:
     # Trials and workers are what uses the processors. On the small matrices of evaluations numpy's own threads only
     # wait for each other; who has large ones sets the variable. It must be there before numpy is.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill loses no more than Ctrl-C
+    for name in ("SIGTERM", "SIGHUP"):  # a polite kill, or the terminal's end, loses no more than Ctrl-C
+        number = getattr(signal, name, None)  # not every system has the latter
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup is to have its way
+            signal.signal(number, signal.default_int_handler)
+    _mend_streams()
     usage_error: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
     try:
         code = app(standalone_mode=False)
@@ -365,12 +399,21 @@ def main() -> None:
     except MemoryError as error:
         typer.echo(f"ufh: not enough memory{f': {error}' if str(error) else ''}; smaller options may fit", err=True)
         code = 2
+    except SystemExit as error:  # so do rich and typer end where the reader has gone
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = _nobody_reads()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = _nobody_reads()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         typer.echo(f"ufh: {error.filename or 'a file'}: {error.strerror}", err=True)
         code = 2
     sys.exit(code)
+
+
+def _nobody_reads() -> int:
+    """As with ``ufh show NAME | head -1``: nothing more to write, and nothing wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def figure_file(out: Path | None) -> Path | None:
+    """Refuse what a figure would not be written to, before anything is computed."""
+    if out is not None and (os.path.isdir(out) or not out.suffix):
+        raise typer.BadParameter(f"{out} must be a file with an ending, such as figure.png, figure.pdf or figure.svg")
+    return out
+
 
 SetupName = Annotated[str, typer.Argument(help="The setup, as listed by: ufh setups", show_default=False)]
 ConfigFile = Annotated[

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ufh_cli.cli import app
-from ufh_cli.experiment.baseline import condition_label, key_words, short_labels, with_baselines
+from ufh_cli.experiment.baseline import condition_label, key_words, with_baselines
 from ufh_cli.experiment.compare import holm
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.rows import difference_rows, summary_rows, write_rows
@@ -74,7 +74,6 @@ def test_a_baseline_has_the_same_budget_and_data(experiment: Callable[..., list[
 def test_labels_say_what_differs(experiment: Callable[..., list[Series]]) -> None:
     series = experiment(over=["hash.cost=1,2", "technique=fec"], trials=1)
     assert [condition_label(one) for one in series] == ["hash cost = 1", "hash cost = 2"]
-    assert short_labels(series) == ["1", "2"]
     assert key_words("search.population_size") == "population size"
 
 

@@ -170,20 +170,36 @@ def test_five_pairs_are_too_few_to_find_no_harm(experiment: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("", r"\[\[figure\]\]"),
-        ('[[figure]]\nname="a"\ntitle="b"\n', "missing key run"),
-        ('[[figure]]\nname="a"\ntitle="b"\nrun=[]\nlok="c"\n', "unknown key lok"),
-        (FIGURE.replace('"level"', '"levle"'), "did you mean 'level'"),
+        ("", "missing key figure"),
+        ("figure = 3", "figure: input should be a valid list, got 3"),
+        ("figure = [3]", "figure 1: input should be a valid dictionary, got 3"),
+        ('[[figure]]\nname="a"\ntitle="b"\n', "figure a: missing key run"),
+        ('[[figure]]\nname="a"\ntitle="b"\nrun=[]\nlok="c"\n', "figure a: unknown key lok; did you mean 'look'"),
+        (FIGURE.replace('["ufh run dials"]', "3"), "figure one: run: input should be a valid list, got 3"),
+        (FIGURE.replace('["ufh run dials"]', '"ufh run dials"'), "figure one: run: input should be a valid list"),
+        (FIGURE.replace('["ufh run dials"]', "[3]"), r"figure one: run\.0: input should be a valid string, got 3"),
+        *(
+            (f"[[figure]]\nname = 'b'\ntitle = ''\nrun = []\n{key} = 3", f"figure b: {key}: input should be a valid")
+            for key in ("look", "note", "table", "image", "claim")
+        ),
+        ("text = 3\n" + FIGURE, "text: input should be a valid string, got 3"),
+        (FIGURE.replace('"level"', '"levle"'), "claims.toml: figure one: claim 1: .* did you mean 'level'"),
+        (FIGURE.replace('"level"', '["level"]'), "figure one: claim 1: measure: input should be a valid string"),
+        (
+            FIGURE.replace('"level"', '"speed-up"').replace('quantity = "hit_fraction"\nabove', "high"),
+            "argument: 'low'",
+        ),
         (FIGURE.replace("above", "abowe"), "abowe"),
         (FIGURE.replace("0.01", '"much"'), "above must be a number, got 'much'"),
         (FIGURE.replace('"hit_fraction"', "true"), "quantity must be text, got True"),
         (FIGURE.replace('"hit_fraction"', '"hit_fractoin"'), "unknown quantity 'hit_fractoin'; did you mean 'hit_frac"),
         (FIGURE.replace('"hit_fraction"', '"status"'), "unknown quantity 'status'"),
-        (FIGURE.replace('["one:technique=fec"]', '"one"'), "series must be a list of results, got 'one'"),
-        (FIGURE.replace('["one:technique=fec"]', "[]"), "series must be a list"),
-        (FIGURE.replace('series = ["one:technique=fec"]', ""), "series must be a list"),
-        (FIGURE.replace("one:", "two:"), "no results called 'two'"),
-        (FIGURE.replace('paper = "FEC answers most"', ""), "lacks the key paper"),
+        (FIGURE.replace('["one:technique=fec"]', '"one"'), "claim 1: series: input should be a valid list, got 'one'"),
+        (FIGURE.replace('["one:technique=fec"]', "[]"), "claim 1: series: list should have at least 1 item"),
+        (FIGURE.replace('["one:technique=fec"]', "[3]"), r"claim 1: series\.0: input should be a valid string, got 3"),
+        (FIGURE.replace('series = ["one:technique=fec"]', ""), "claim 1: missing key series"),
+        (FIGURE.replace("one:", "two:"), "figure one: claim 1: .*no results called 'two'"),
+        (FIGURE.replace('paper = "FEC answers most"', ""), "figure one: claim 1: missing key paper"),
         ("[[", "cannot be read"),
     ],
 )
@@ -192,6 +208,14 @@ def test_mistakes_in_claims_are_told(experiment: Run, tmp_path: Path, body: str,
     with pytest.raises(InputError, match=message):
         write_report(claims_file(tmp_path / "claims.toml", body), tmp_path, tmp_path / "out.md")
     assert not (tmp_path / "out.md").exists()
+
+
+def test_a_page_that_is_no_text_is_left_alone(experiment: Run, tmp_path: Path) -> None:
+    experiment(trials=2)
+    (out := tmp_path / "out.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"out\.md: cannot be read"):
+        write_report(claims_file(tmp_path / "claims.toml", FIGURE), tmp_path, out)
+    assert out.read_bytes() == b"\xff\xfe"
 
 
 def test_a_fault_in_a_measurement_is_not_taken_for_one_in_the_claim(

@@ -66,6 +66,15 @@ def test_kinds_that_want_a_baseline_say_so(experiment: Run, tmp_path: Path, kind
         KINDS[kind](experiment(over=["technique=fec"], trials=1), tmp_path / "figure.png")
 
 
+@pytest.mark.parametrize(("techniques", "words"), [("none,fec", "with FEC"), ("none,fec,fcm", "with a technique")])
+def test_a_scatter_says_what_is_above_the_line(experiment: Run, tmp_path: Path, techniques: str, words: str) -> None:
+    series = experiment(over=[f"technique={techniques}", "search.tournament_size=2,3"], trials=2)
+    KINDS["scatter"](series, tmp_path / "figure.svg")
+    text = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+    assert f"<!-- mean AUC {words} -->" in text
+    assert ("<!-- FCM, tournament size = 3 -->" in text) == ("fcm" in techniques)
+
+
 def test_a_response_wants_one_swept_number(experiment: Run) -> None:
     assert swept_number(experiment("a", over=OVER, trials=1)) == "hash.cost"
     with pytest.raises(InputError, match="there is none"):

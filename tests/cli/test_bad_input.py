@@ -71,10 +71,12 @@ SETTINGS = {
     "seed=1.5": ["seed", "1.5"],
     "reevaluate=never": ["reevaluate", "never", "auto"],
     "setup=other": ["other"],
+    "seed=" + "9" * 5000: ["seed", "999…"],
+    "seed=" + "[" * 5000: ["seed", "[[[…"],
 }
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting[:60])
 def test_settings(ufh, setting):
     line = refused(ufh, *RUN, "--set", setting)
     assert all(word in line for word in SETTINGS[setting]), line
@@ -120,11 +122,15 @@ OPTIONS = {
     ("--budget=20", "--config=nowhere"): ["nowhere"],
     ("--budget=20", "--config=."): ["TOML"],
     ("--budget=20", "further"): ["further"],
+    ("--budget=20", "--config=" + "a" * 5000): ["configuration", "neither"],
+    ("--budget=20", "--results=" + "a" * 5000): ["cannot be written"],
+    ("--budget=20", "--technique=fec", "--warm-cache=nowhere"): ["no results called 'nowhere'"],
+    ("--budget=20", "--technique=fec", "--warm-cache="): ["no results called ''"],
     (): ["budget"],
 }
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options)[:60])
 def test_options(ufh, options):
     line = refused(ufh, "run", "polynomials", *options)
     assert all(word in line for word in OPTIONS[options]), line
@@ -143,11 +149,14 @@ SWEPT = {
     ("--over=hash.mantissa_bits=4,24", "--technique=fec"): ["24", "float32"],
     ("--over=hash.mantissa_bit=4,5",): ["mantissa_bit", "'mantissa_bits'"],
     ("--over=technique=none", "--over=technique=fec"): ["technique", "twice"],
+    ("--over=technique=none,fec", "--technique=fcm"): ["technique is set, but also swept by --over"],
+    ("--over=hash.decimals=3,4", "--set=hash.decimals=5"): ["hash.decimals is set, but also swept"],
+    ("--over=hash.decimals=3,4", "--set=hash.mantissa_bits=5"): ["mantissa_bits or decimals"],
     ("--over=seed=1,2",): ["seed"],
     ("--over=trials=1,2",): ["trials"],
     ("--over=setup=polynomials",): ["setup"],
     ("--over=options.terms=2,0",): ["terms", "0"],
-    ("--over=budget.cost=10,nan",): ["budget.cost", "nan"],
+    ("--over=budget.cost=10,20",): ["budget.cost is set, but also swept"],
 }
 
 
@@ -155,6 +164,12 @@ SWEPT = {
 def test_sweeps(ufh, options):
     line = refused(ufh, *SWEEP, *options)
     assert all(word in line for word in SWEPT[options]), line
+
+
+def test_a_swept_budget_must_be_one(ufh):
+    line = refused(ufh, "sweep", "polynomials", "--over=budget.cost=10,nan")
+    assert "budget.cost" in line
+    assert "nan" in line
 
 
 CONFIGURATIONS = {
@@ -168,14 +183,19 @@ CONFIGURATIONS = {
     b"setup = 3\n": ["odd.toml", "3"],
     b"over = 3\n": ["over"],
     b'[over]\ntechnique = "fec"\n': ["over"],
-    b"[over]\ntechnique = []\n": ["technique"],
+    b"[over]\ntechnique = []\n": ["odd.toml", "technique"],
+    b'[over]\ntechnique = ["none", "fecc"]\n': ["odd.toml", "fecc"],
+    b"[over]\noptions.terms = [2, 3]\n": ["odd.toml", 'quotes: "options.terms"'],
+    b"seed = " + b"9" * 5000: ["odd.toml"],
+    b"seed = " + b"[" * 5000: ["odd.toml"],
+    b"[hash]\nmantissa_bits = 4\ndecimals = 4\n": ["odd.toml", "mantissa_bits or decimals"],
     b"search = [1]\n": ["odd.toml", "search"],
     b"[search]\nmethod = 1979-05-27\n": ["odd.toml", "search.method"],
     b"[budget]\ncost = 1979-05-27\n": ["odd.toml", "budget.cost"],
 }
 
 
-@pytest.mark.parametrize("text", CONFIGURATIONS, ids=lambda text: text.decode(errors="replace").replace("\n", "; "))
+@pytest.mark.parametrize("text", CONFIGURATIONS, ids=lambda text: text[:60].decode(errors="replace").split("\n")[0])
 def test_configuration_files(ufh, text):
     (ufh.folder / "odd.toml").write_bytes(text)
     options = () if b"budget" in text else ("--budget=20",)
@@ -211,6 +231,11 @@ COMMANDS = {
     ("plot", "known", "--kind=curve"): ["curve", "'curves'"],
     ("plot", "known", "--out=figure.xyz"): ["figure.xyz", "png"],
     ("plot", "known", "--out=known.toml/figure.png"): ["figure.png"],
+    ("plot", "known", "--out=figure"): ["--out", "figure", "ending"],
+    ("plot", "known", "--out=results"): ["--out", "results", "ending"],
+    ("show", "a" * 5000): ["no results called 'aaa"],
+    ("show", "\udcff"): ["no results called"],
+    ("calibrate", "polynomials", "--name=../x"): ["--name '../x' cannot be"],
     ("compare", "known"): ["two"],
     ("compare", "known", "knwon"): ["knwon", "'known'"],
     ("compare", "swept:technique=fec"): ["two"],
@@ -252,6 +277,11 @@ def test_a_folder_that_cannot_be_written(ufh):
         ("a:b", "--name 'a:b' cannot be the name of a folder of results"),
         ("..", "--name '..' cannot be the name of a folder of results"),
         (".", "--name '.' cannot be the name of a folder of results"),
+        (" ", "--name ' ' cannot be the name of a folder of results"),
+        ("", "--name '' cannot be the name of a folder of results"),
+        ("-x", "--name '-x' cannot be the name of a folder of results"),
+        ("a\tb", r"--name 'a\tb' cannot be the name of a folder of results"),
+        ("\udcff", r"--name '\udcff' cannot be the name of a folder of results"),
     ],
 )
 def test_names_that_cannot_be_results(ufh, name, words):

@@ -119,9 +119,9 @@ def test_a_search_in_which_nothing_works(odd, recwarn):
     for arguments in (
         ["show", "failing", "--trials", "--best"],
         ["show", "failing"],
-        ["compare", "failing", "failing-2"],
     ):
         assert odd(*arguments).err == ""
+    assert "nothing to compare" in odd("compare", "failing", "failing-2", code=2).refusal()
     for kind in ("curves", "auc", "hits"):
         odd("plot", "failing", f"--kind={kind}")
     assert [str(warning.message) for warning in recwarn] == []

@@ -100,7 +100,8 @@ def test_ctrl_c_keeps_every_finished_trial_and_the_repeat_completes(odd, uninter
 def test_finished_trials_that_wait_to_be_written_are_kept(odd, log):
     """The first cell's trial takes an instant, the second's half a minute; the first is on disk after Ctrl-C."""
     over = ("--over=options.delay=0.0,1.0", "--trials=1", "--jobs=1", "--name=waiting")
-    process = odd.start("sweep", *RUN[1:], *over)
+    options = [option for option in RUN[1:] if "delay" not in option]
+    process = odd.start("sweep", *options, *over)
     wait_for(lambda: lines(log) == 1, process)
     time.sleep(0.2)
     code, err = end(process, signal.SIGINT, whole_group=False)
@@ -119,6 +120,22 @@ def test_a_polite_kill_is_like_ctrl_c_and_two_at_once_are_one_too_many(odd, unin
     assert_nothing_lives(process.pid)
     assert len(rows(path / "trials.csv")) >= 1
     odd(*RUN, "--jobs=1", "--name=terminated")
+    assert contents(path) == uninterrupted
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs terminals that hang up")
+def test_the_end_of_the_terminal_is_like_ctrl_c(odd, uninterrupted, log):
+    """Nobody is left to read what is printed, either."""
+    path = odd.folder / "results" / "hung-up"
+    process = odd.start(*RUN, "--jobs=1", "--name=hung-up")
+    wait_for(lambda: lines(log) >= 2, process)
+    process.stdout.close()
+    process.stderr.close()
+    os.killpg(process.pid, signal.SIGHUP)
+    assert process.wait(timeout=20) == 130
+    assert_nothing_lives(process.pid)
+    assert 1 <= len(rows(path / "trials.csv")) < TRIALS
+    odd(*RUN, "--jobs=1", "--name=hung-up")
     assert contents(path) == uninterrupted
 
 

@@ -179,3 +179,54 @@ def test_infinite_and_missing_figures_survive_json(odd):
     assert fitnesses == [row["best_fitness"] for row in rows(path / "trials.csv")]
     assert len(fitnesses) == 3
     assert set(fitnesses) <= {"-inf", "nan"}
+
+
+def test_trials_of_nobody_knows_what_are_not_taken_over(ufh, one):
+    """Without experiment.toml nothing tells whether they are of the experiment asked for."""
+    (one / "experiment.toml").unlink()
+    before = files(one)
+    line = ufh(*RUN, "--trials=6", "--seed=7", code=2).refusal()
+    assert "trials.csv without experiment.toml" in line
+    assert files(one) == before
+
+
+def test_a_trial_written_twice_counts_once_and_two_different_rows_are_refused(ufh, one):
+    shown = ufh("show", "one").out
+    text = (one / "trials.csv").read_text()
+    last = text.splitlines(True)[-1]
+    (one / "trials.csv").write_text(text + last)
+    assert ufh("show", "one").out == shown
+    (one / "trials.csv").write_text(text + last.replace("finished", "unfinished"))
+    line = ufh("compare", "one", "one", code=2).refusal()
+    assert "trials.csv: two different rows of trial 5" in line
+
+
+EDITED = {
+    # what replaces what in experiment.toml: the words that the line must hold
+    ("cost = 120.0", 'cost = "x"'): ["budget.cost", "'x'"],
+    ("cost = 120.0", ""): ["budget", "neither cost nor candidates"],
+    ("data = ", "data = 3 #"): ["provenance.data", "3"],
+    ("seed = 0", "seed = " + "9" * 5000): ["cannot be read"],
+}
+
+
+@pytest.mark.parametrize("edit", EDITED, ids=lambda edit: edit[1][:20])
+@pytest.mark.parametrize("command", ["plot", "speedup", "equivalents", "show", "status"])
+def test_a_configuration_that_was_edited_is_refused(ufh, one, command, edit):
+    before = (one / "experiment.toml").read_text()
+    assert edit[0] in before
+    (one / "experiment.toml").write_text(before.replace(*edit))
+    line = ufh(command, "one", code=2).refusal()
+    assert all(word in line for word in ["experiment.toml", *EDITED[edit]]), line
+
+
+def test_without_what_names_its_data_a_trial_is_not_run_again(ufh, one):
+    text = (one / "experiment.toml").read_text()
+    (one / "experiment.toml").write_text("".join(t for t in text.splitlines(True) if not t.startswith("data = ")))
+    ufh("equivalents", "one", code=2).refusal()
+    ufh("show", "one")
+
+
+def test_a_file_of_best_candidates_that_is_too_deep_is_refused(ufh, one):
+    (one / "best.json").write_text("[" * 100_000)
+    assert "best.json: cannot be read" in ufh("show", "one", "--best", code=2).refusal()

@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import re
+import shlex
 import tomllib
 
 import pytest
@@ -259,3 +261,30 @@ def test_values_of_a_configuration_may_hold_commas(ufh):
     shown = ufh("show", "lists:options.mutations=alter, insert").out
     assert "alter, insert" in shown
     assert "remove" not in shown
+
+
+@pytest.mark.parametrize("other", [("run", "--set=hash.mantissa_bits=8"), ("sweep", "--over=hash.mantissa_bits=8,9")])
+def test_one_kind_of_precision_takes_the_place_of_the_file_s_other_kind(ufh, other):
+    (ufh.folder / "rounded.toml").write_text("[hash]\ndecimals = 4\n", encoding="utf-8")
+    command, option = other
+    options = ("--config=rounded.toml", "--trials=1", "--jobs=1", f"--name={command}ed")
+    ufh(command, "polynomials", *SMALL, *options, option)
+    written = tomllib.loads((ufh.folder / "results" / f"{command}ed" / "experiment.toml").read_text(encoding="utf-8"))
+    assert written["hash"]["mantissa_bits"] == 8
+    assert "decimals" not in written["hash"]
+
+
+def test_the_next_command_can_be_typed_as_it_stands(ufh):
+    options = (*SMALL, "--trials=1", "--jobs=1", "--results=other results", "--name=so so")
+    next_line = ufh("run", "polynomials", *options).out.splitlines()[-1]
+    first, second = re.split(r"\s{2,}", next_line.removeprefix("next:").strip())
+    for command in (first, second):
+        ufh(*shlex.split(command)[1:])
+    assert (ufh.folder / "other results" / "so so" / "curves.png").exists()
+
+
+def test_searches_come_before_analyses_in_the_help(ufh):
+    text = ufh("--help").out
+    listed = [line.split()[0] for line in text[text.index("Commands:") :].splitlines()[1:] if line.strip()]
+    assert listed[:6] == ["run", "sweep", "status", "plot", "show", "compare"]
+    assert {"speedup", "calibrate", "report"} <= set(listed[6:])

@@ -2,13 +2,17 @@
 
 import json
 import math
+import os
 import re
+import shlex
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
-from ufh_command import SMALL, rows
+from ufh_command import REPOSITORY, SMALL, rows
 
 from ufh_cli.experiment.compare import compare, wilson_interval
 from ufh_cli.experiment.series import select, select_all
@@ -150,6 +154,7 @@ def series(values, seed=0, trials=None):
              for i, value in zip(trials or range(len(values)), values, strict=True)]  # fmt: skip
     return SimpleNamespace(
         label="one",
+        cost_unit="points",
         swept={},
         trials=table,
         numbers=[row["trial"] for row in table],
@@ -284,3 +289,35 @@ def test_a_series_has_its_trials_in_order(results):
 def test_series_of_several_results_have_different_labels(results):
     labels = [one.label for one in select_all(["plain", "cached", "other", "grid"], results)]
     assert len(set(labels)) == len(labels) == 7
+
+
+def real(ufh, *arguments, **streams):
+    """A real process with other streams than the usual ones."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *ufh.path]))}
+    environment |= {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "ufh_cli", *arguments]
+    return subprocess.Popen(command, cwd=ufh.folder, env=environment, **streams)
+
+
+@pytest.mark.parametrize("arguments", [("show", "plain", "--best"), ("compare", "plain", "cached")])
+def test_a_terminal_that_has_no_such_letters_shows_the_rest(ufh, results, arguments):
+    process = real(ufh, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert b"?" in out
+
+
+@pytest.mark.parametrize("arguments", [("show", "plain", "--best"), ("hash", "polynomials", "+1x^2")])
+def test_a_reader_that_has_read_enough_is_no_error(ufh, results, arguments):
+    process = real(ufh, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes streams")
+def test_output_that_is_closed_is_no_error(ufh, results):
+    command = f"exec {shlex.quote(sys.executable)} -m ufh_cli show plain --best >&- <&-"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *ufh.path]))}
+    ended = subprocess.run(["sh", "-c", command], cwd=ufh.folder, env=environment, stderr=subprocess.PIPE, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")

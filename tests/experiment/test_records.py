@@ -12,7 +12,7 @@ from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.recorder import Recorder
 from ufh_cli.experiment.records import Results
 from ufh_cli.experiment.run import make_experiment
-from ufh_cli.experiment.trials import Surroundings, run_one
+from ufh_cli.experiment.trials import Surroundings, make_setup, run_one
 
 TABLES = {"setup": "polynomials", "trials": 3, "budget": {"cost": 40}, "options": {"terms": 3}}
 TASKS = [(cell, trial) for trial in range(3) for cell in range(2)]
@@ -179,3 +179,13 @@ def test_a_trial_is_the_same_wherever_it_runs(experiment, records):
         again = run_one(experiment.cells[cell].config, cell, trial, Surroundings())
         again.row["wall_seconds"] = records[cell, trial].row["wall_seconds"]
         assert again == records[cell, trial]
+
+
+@pytest.mark.parametrize("limit", ["timeout", "memory"])
+def test_a_limit_that_nothing_would_see_to_is_refused(experiment, monkeypatch, limit):
+    """Evaluations of which only the cost is simulated are not ended."""
+    tables = TABLES | {"evaluation": {limit: 100}}
+    make_experiment(tables, {}, "test")
+    monkeypatch.setattr(type(make_setup(experiment.cells[0].config)), "simulated_cost", True)
+    with pytest.raises(InputError, match=f"test: evaluation.{limit} has no effect"):
+        make_experiment(tables, {}, "test")

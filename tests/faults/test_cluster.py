@@ -189,4 +189,21 @@ def test_quick_setups_run_whole_trials_there_with_the_same_outcome(ufh, lasting)
 def test_an_address_where_nobody_answers_is_told_in_one_line(ufh, monkeypatch):
     monkeypatch.setattr("ufh_cli.experiment.cluster._CONNECT", 0.5)
     assert "127.0.0.1:9" in ufh(*RUN, "--cluster=tcp://127.0.0.1:9", "--name=nobody", code=2).refusal()
-    assert "nonsense" in ufh(*RUN, "--cluster=nonsense://x", "--name=nobody", code=2).refusal()
+    for address in ("nonsense://x", "nonsense", "http://127.0.0.1:9"):
+        assert address in ufh(*RUN, f"--cluster={address}", "--name=nobody", code=2).refusal()
+    assert not (ufh.folder / "results" / "nobody").exists()  # another experiment may have the name
+
+
+def test_what_is_no_address_leaves_nothing_to_complain_about(ufh):
+    """A client of Dask's that was given one complains when it is thrown away, after the line."""
+    ufh.process(*RUN, "--cluster=nonsense", "--name=nobody", code=2).refusal()
+
+
+def test_a_scheduler_without_workers_is_said_to_be_waited_for(ufh, cluster):
+    process = ufh.start(*RUN, f"--cluster={cluster.address}", "--name=waited")
+    line = process.stderr.readline()
+    assert "no workers yet" in line
+    assert cluster.address in line
+    cluster.add_worker("--no-nanny")
+    _, err = process.communicate(timeout=90)
+    assert (process.returncode, err) == (0, "")

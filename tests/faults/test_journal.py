@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from ufh_command import contents
 
+from ufh_cli.experiment.journal import parse_line
+
 RUN = (
     "run", "faulty", "--trials=2", "--jobs=1", "--set=budget.candidates=60", "--set=search.population_size=20",
     "--set=search.tournament_size=5", "--technique=fec", "--set=options.log=evaluations.log",
@@ -105,6 +107,16 @@ def test_trials_may_lie_mixed_as_those_side_by_side_write_them(ufh, finished, in
     assert evaluations(ufh) == 0
 
 
+ENTRY = {
+    "cell": 0, "trial": 0, "number": 1, "proposed": 2, "candidate": "", "key": None, "fitness": 1.0, "cost": 1.0,
+    "seconds": 1.0, "elapsed": 1.0, "status": "finished",
+}  # fmt: skip
+
+
+def changed(**values):
+    return json.dumps(ENTRY | values).encode() + b"\n"
+
+
 FOREIGN = {
     "prose": b"hello\n",
     "empty": b"\n",
@@ -113,10 +125,14 @@ FOREIGN = {
     "deep": b"[" * 5000 + b"\n",
     "not text": b"\xff\xfe\x00\n",
     "a value missing": b'{"cell": 0, "trial": 0, "number": 3}\n',
-    "a word for a number": b'{"cell": 0, "trial": 0, "number": 1, "proposed": 2, "candidate": "", "key": null, '
-    b'"fitness": "high", "cost": 1, "seconds": 1, "elapsed": 1, "status": "finished"}\n',
-    "a negative number": b'{"cell": 0, "trial": 0, "number": -1, "proposed": 2, "candidate": "", "key": null, '
-    b'"fitness": 1, "cost": 1, "seconds": 1, "elapsed": 1, "status": "finished"}\n',
+    "a word for a number": changed(fitness="high"),
+    "a negative number": changed(number=-1),
+    "a negative cost": changed(cost=-5.0),
+    "a cost without end": changed(cost="inf"),
+    "a cost that is none": changed(cost="nan"),
+    "a cell that is not there": changed(cell=99),
+    "a key that is none": changed(key="zzz"),
+    "an unknown status": changed(status="lucky"),
 }
 
 
@@ -128,6 +144,19 @@ def test_foreign_lines_are_refused_with_their_number_and_left_alone(ufh, interru
     line = ufh(*RUN, "--name=one", code=2).refusal()
     assert "journal.jsonl, line 8" in line
     assert journal(interrupted) == lines
+
+
+@pytest.mark.parametrize("status", ["finished", "died"])
+def test_the_line_that_others_are_made_of_is_an_entry(status):
+    """A lost evaluation has no cost."""
+    assert parse_line(changed(status=status, cost=1.0 if status == "finished" else "nan")) is not None
+
+
+def test_a_folder_in_the_journal_s_place_is_told(ufh, interrupted):
+    (interrupted / "journal.jsonl").unlink()
+    (interrupted / "journal.jsonl").mkdir()
+    assert "journal.jsonl" in ufh(*RUN, "--name=one", code=2).refusal()
+    assert "journal.jsonl" in ufh(*RUN, "--name=two", "--warm-cache=one", code=2).refusal()
 
 
 @pytest.mark.parametrize("name", ["candidate", "number", "proposed"])

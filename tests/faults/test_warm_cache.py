@@ -91,7 +91,7 @@ def test_where_it_does_not_fit_it_is_refused_with_the_difference(ufh, source, op
 def test_sources_that_have_nothing_to_give_are_refused(ufh, source):
     ufh(*RUN, "--technique=none", "--name=keyless")
     ufh("run", "quick", *SIZE, "--technique=fec", "--set=options.terms=3", "--name=quick")
-    for name, words in {"keyless": "no keys", "quick": "journal", "nowhere": "nowhere"}.items():
+    for name, words in {"keyless": "no keys", "quick": "--set journal=yes", "nowhere": "nowhere"}.items():
         line = ufh(*RUN, "--technique=fec", "--name=unfit", f"--warm-cache={name}", code=2).refusal()
         assert words in line
     line = ufh("run", "polynomials", *SIZE, "--technique=fec", "--warm-cache=source", code=2).refusal()

@@ -68,7 +68,7 @@ class Command:
         from ufh_cli.cli import main
 
         out, err = io.StringIO(), io.StringIO()
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
             with (
                 contextlib.chdir(self.folder),
@@ -80,7 +80,8 @@ class Command:
             ):
                 main()
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         outcome = Outcome(int(ended.value.code or 0), out.getvalue(), err.getvalue())
         assert outcome.code == code, outcome
         return outcome

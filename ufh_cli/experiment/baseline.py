@@ -51,15 +51,6 @@ def condition_label(series: Series, sep: str = ", ") -> str:
     return sep.join(f"{key_words(key)} = {value.replace('_', ' ')}" for key, value in conditions(series).items())
 
 
-def short_labels(series: Sequence[Series], sep: str = ", ") -> list[str]:
-    """What tells the series apart: their swept values, without a technique that they all have."""
-    if len({one.technique for one in series}) == 1 and all(map(conditions, series)):
-        labels = [sep.join(conditions(one).values()).replace("_", " ") for one in series]
-        if len(set(labels)) == len(labels):
-            return labels
-    return [one.label.replace(", ", sep).replace("_", " ") for one in series]
-
-
 def key_words(key: str) -> str:
     """A dotted key in words: its last part, where that says enough."""
     return _WORDS.get(key, key.rpartition(".")[2]).replace("_", " ")

@@ -197,15 +197,23 @@ def _call(topic: str, prepare: Callable[[], object], function: Callable[..., Any
     return function(*arguments)
 
 
+def count_workers(address: str) -> int:
+    """How many processes the cluster at `address` has."""
+    with connect(address) as client:
+        return len(client.scheduler_info(n_workers=-1).get("workers", ()))
+
+
 def connect(address: str) -> Client:
     """A client of the cluster at `address`."""
     try:
         from distributed import Client
+        from distributed.comm import resolve_address
     except ImportError as error:
         raise InputError("--cluster needs Dask: pip install 'ufh[cluster]'") from error
     for name in [name for name in logging.root.manager.loggerDict if name.startswith(("distributed", "tornado"))]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said is said in one line
     try:
+        resolve_address(address)  # a client that is given what is no address complains again when it is thrown away
         return Client(address, timeout=_CONNECT, set_as_default=False, name="ufh")
     except (OSError, ValueError) as error:
         raise InputError(f"no cluster answers at {address}: {error}") from error

@@ -13,14 +13,25 @@ _INCIDENTAL = {"over", "provenance", "trials", "journal", "seed"}
 _ABSENT = "unset"
 
 
+def mixture(first: Series, second: Series) -> str | None:
+    """Why the two do not belong on one axis, in a line: they are of different setups or in different units of cost."""
+    a, b = first.results.experiment["setup"], second.results.experiment["setup"]
+    if a != b:
+        return f"cannot compare results of {a} with results of {b}"
+    if first.cost_unit != second.cost_unit:
+        return f"cannot compare results in {first.cost_unit} with results in {second.cost_unit}"
+    return None
+
+
 def obstacle(first: Series, second: Series) -> str | None:
     """Why a comparison would say nothing, in a line; None when nothing forbids it.
 
-    Two are comparable when they are of the same setup, share data and have the same budget.
+    Two are comparable when they are of the same setup and unit of cost, share data and have the same budget.
     """
+    mixed = mixture(first, second)
+    if mixed is not None:
+        return mixed
     a, b = first.results.experiment, second.results.experiment
-    if a["setup"] != b["setup"]:
-        return f"cannot compare results of {a['setup']} with results of {b['setup']}"
     # A sweep over data tells all its fingerprints together, so one in common must do.
     data = [str(tables.get("provenance", {}).get("data", "")) for tables in (a, b)]
     if not set(data[0].split("; ")) & set(data[1].split("; ")):

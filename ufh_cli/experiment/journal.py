@@ -16,6 +16,7 @@ import json
 import math
 import os
 import pickle
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -31,6 +32,8 @@ FORMAT = "ufh journal"
 VERSION = 1
 JOURNAL = "journal.jsonl"
 FINISHED = "finished"
+_STATUSES = (FINISHED, "died", "timeout", "memory")
+_HEXADECIMAL = re.compile("-?[0-9a-f]+")
 _BEGINNING = b'{"cell": '
 _SYNC_EVERY = 1.0  # seconds; a crash of the machine, unlike one of the program, may lose what is younger
 
@@ -106,15 +109,17 @@ class Journal:
         self._file: int | None = None
         self._synced = 0.0
 
-    def prepare(self) -> None:
+    def prepare(self, cells: int) -> None:
         """Check the file, cut off a torn last line, or begin it. Only for the process that holds the experiment's lock.
+
+        The experiment has so many `cells`.
 
         Raises
         ------
         InputError
             When the file is not a journal of this experiment, or holds a line that none wrote.
         """
-        check_journal(self.path, self.identity)
+        check_journal(self.path, self.identity, cells)
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
@@ -208,15 +213,16 @@ class _Pickler(pickle.Pickler):
         return None
 
 
-def check_journal(path: Path, identity: str | None = None) -> None:
+def check_journal(path: Path, identity: str | None = None, cells: float = math.inf) -> None:
     """Read all of a journal.
 
     Raises
     ------
     InputError
-        When it cannot be read, is none, is another experiment's (where `identity` is given), or holds a foreign line.
+        When it cannot be read, is none, is another experiment's (where `identity` is given), or holds a foreign line,
+        such as one of a cell beyond `cells`.
     """
-    for _ in _entries(path, _BEGINNING, identity):
+    for _ in _entries(path, _BEGINNING, identity, cells):
         pass
 
 
@@ -233,7 +239,7 @@ def parse_line(line: bytes) -> Entry | None:
     return _parse(line) or _parse(line[max(0, line.rfind(_BEGINNING)) :])
 
 
-def _entries(path: Path, beginning: bytes, identity: str | None = None) -> Iterator[Entry]:
+def _entries(path: Path, beginning: bytes, identity: str | None = None, cells: float = math.inf) -> Iterator[Entry]:
     """The entries in lines that contain `beginning`; a last line without its end is dropped."""
     if not path.exists():
         return
@@ -248,7 +254,7 @@ def _entries(path: Path, beginning: bytes, identity: str | None = None) -> Itera
                     _check_header(path, line, identity)
                 elif beginning in line or beginning is _BEGINNING:
                     entry = parse_line(line[:-1])
-                    if entry is None:
+                    if entry is None or entry.cell >= cells:
                         raise InputError(
                             f"{path}, line {number}: not an entry of a journal; "
                             f"remove the line, or the file to start anew"
@@ -284,8 +290,13 @@ def _parse(line: bytes) -> Entry | None:
         whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number", "proposed"))
     except (TypeError, ValueError):
         return None
-    texts = isinstance(values["candidate"], str) and isinstance(values["status"], str)
-    return Entry(**values) if whole and texts and isinstance(values["key"], str | None) else None
+    named = isinstance(values["candidate"], str) and values["status"] in _STATUSES and _is_key(values["key"])
+    possible = values["status"] != FINISHED or 0 <= values["cost"] < math.inf
+    return Entry(**values) if whole and named and possible else None
+
+
+def _is_key(key: Any) -> bool:
+    return key is None or (isinstance(key, str) and all(map(_HEXADECIMAL.fullmatch, key.split())))
 
 
 def _json(line: bytes) -> Any:

@@ -28,6 +28,8 @@ from ufh_cli.experiment.errors import InputError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _MEGABYTE = 1_000_000
+_OF_A_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+INTERRUPTIONS = [*_OF_A_TERMINAL, signal.SIGTERM]  # what ends a search in good order
 
 
 class ProcessLost(RuntimeError):
@@ -160,7 +162,7 @@ def interruptions_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     try:
         yield
     finally:
@@ -198,7 +200,8 @@ class _Told:
 
 def _serve(pipe: Connection, memory: float | None, prepare: Callable[[], object]) -> None:
     """What the process does until the parent closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the first process knows what to do
+    for number in _OF_A_TERMINAL:  # they reach all of its processes; the first one knows what to do
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -10,7 +10,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import NoneType
 from typing import Any
 
 from ufh_cli.experiment.config import differences, read_toml
@@ -63,8 +62,8 @@ class Results:
         for row in rows:
             where = (*(row[key] for key in self.over), row["trial"])
             if repr(once.setdefault(where, row)) != repr(row):  # also where numbers are NaN
-                cell = ", ".join(f"{key}={row[key]}" for key in self.over)
-                raise InputError(f"{self.path / 'trials.csv'}: two different rows of {cell} trial {row['trial']}")
+                which = ", ".join(f"{key} {row[key]}" for key in (*self.over, "trial"))
+                raise InputError(f"{self.path / 'trials.csv'}: two different rows of {which}")
         return list(once.values())
 
     @property
@@ -95,9 +94,13 @@ def read_experiment(path: Path) -> dict[str, Any]:
     whole = all(isinstance(tables.get(key), kind) for key, kind in kinds.items())
     if not whole or not isinstance(tables.get("over", {}), dict):
         raise InputError(f"{file}: not the configuration of an experiment")
-    if not all(isinstance(tables["provenance"].get(key), str) for key in ("data", "notice")):
-        raise InputError(f"{file}: provenance: data and notice must be there, as text")
-    if type(cost := tables["budget"].get("cost")) not in (int, float, NoneType):
+    for key in ("data", "notice"):
+        if not isinstance(told := tables["provenance"].setdefault(key, ""), str):
+            raise InputError(f"{file}: provenance.{key}: must be text, got {told!r}")
+    budget = tables["budget"] | {key[7:]: 1 for key in tables.get("over", {}) if key.startswith("budget.")}
+    if not budget.keys() & {"cost", "candidates"}:
+        raise InputError(f"{file}: budget: neither cost nor candidates is there")
+    if type(cost := budget.get("cost", 1)) not in (int, float):
         raise InputError(f"{file}: budget.cost: must be a number, got {cost!r}")
     return tables
 
@@ -115,8 +118,8 @@ def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
 
 def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[str]:
     """How the experiment in `path`, if there is one, differs from the one given; the number of trials may."""
-    if not (path / "experiment.toml").exists():  # it is written first: without it, it was taken away
-        return [f"{name} without experiment.toml" for name in _OUTCOMES if (path / name).exists()]
+    if not os.path.exists(path / "experiment.toml"):  # it is written first: without it, it was taken away
+        return [f"{name} without experiment.toml" for name in _OUTCOMES if os.path.exists(path / name)]
     old = read_experiment(path)
     before = old.pop("provenance", {})
     lines = differences(decisive(old, provenance), decisive(experiment, provenance))

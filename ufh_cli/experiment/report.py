@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import csv
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from ufh_cli.experiment.errors import InputError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ufh_cli.experiment.config import read_toml
+from ufh_cli.experiment.errors import InputError, nearest
 from ufh_cli.experiment.findings import find
 from ufh_cli.experiment.series import select_all
 
-_FIGURE_KEYS = {"name", "title", "run", "look", "image", "table", "claim", "note"}
+
+class _Claim(BaseModel):
+    """``[[figure.claim]]``; which further keys there are, depends on the measure: see `findings.find`."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    paper: str
+    measure: str
+    series: list[str] = Field(min_length=1)
+
+
+class _Figure(BaseModel):
+    """``[[figure]]``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    title: str
+    run: list[str]
+    look: str = ""
+    image: str = ""
+    table: str = ""
+    note: str = ""
+    claim: list[_Claim] = []
+
+
+class _Claims(BaseModel):
+    """A file of claims."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    title: str
+    text: str = ""
+    figure: list[_Figure] = Field(min_length=1)
 
 
 def write_report(claims: Path, root: Path, out: Path) -> str:
@@ -33,10 +68,10 @@ def write_report(claims: Path, root: Path, out: Path) -> str:
     str
         The Markdown between the marks.
     """
-    tables = _read(claims)
+    asked = _read(claims)
     first, last = f"<!-- ufh report: {claims.stem} -->", f"<!-- end of {claims.stem} -->"
-    body = "\n".join([first, f"## {tables['title']}", "", tables.get("text", "").strip(), ""])
-    body += "\n" + "\n".join(_figure(figure, root, out.parent, claims.name) for figure in tables["figure"])
+    body = "\n".join([first, f"## {asked.title}", "", asked.text.strip(), ""])
+    body += "\n" + "\n".join(_figure(figure, root, out.parent, claims.name) for figure in asked.figure)
     body += f"\n{last}"
     try:
         old = out.read_text(encoding="utf-8") if out.exists() else "# Results\n\n"
@@ -48,48 +83,60 @@ def write_report(claims: Path, root: Path, out: Path) -> str:
         else:
             before, after = f"{old.rstrip()}\n\n", "\n"
         out.write_text(before + body + after, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{out}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{out}: cannot be read or written: {error}") from error
     return body
 
 
-def _read(claims: Path) -> dict[str, Any]:
+def _read(claims: Path) -> _Claims:
+    tables = read_toml(claims)
     try:
-        tables = tomllib.loads(claims.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{claims}: cannot be read: {error}") from error
-    figures = tables.get("figure")
-    if not isinstance(tables.get("title"), str) or not isinstance(figures, list):
-        raise InputError(f"{claims}: needs a title and [[figure]] tables")
-    for figure in figures:
-        unknown = figure.keys() - _FIGURE_KEYS
-        missing = {"name", "title", "run"} - figure.keys()
-        if unknown or missing:
-            what = f"unknown key {min(unknown)}" if unknown else f"missing key {min(missing)}"
-            raise InputError(f"{claims}: figure {figure.get('name', '?')}: {what}")
-    return tables
+        return _Claims.model_validate(tables)
+    except ValidationError as error:
+        raise InputError(f"{claims}: {_first_error(error, tables)}") from error
 
 
-def _figure(figure: dict[str, Any], root: Path, beside: Path, source: str) -> str:
-    lines = [f"### {figure['title']}", "", "```", *figure["run"], "```", ""]
-    if "look" in figure:
-        lines += [figure["look"].strip(), ""]
-    if figure.get("claim"):
+def _first_error(error: ValidationError, tables: dict[str, Any]) -> str:
+    """Which figure, which of its claims, which key, and what is wrong with it."""
+    first = error.errors()[0]
+    path, where = list(first["loc"]), ""
+    schema: type[BaseModel] = _Claims
+    for word, part in (("figure", _Figure), ("claim", _Claim)):
+        if path[:1] == [word] and len(path) > 1:
+            number, path, schema = int(path[1]), path[2:], part
+            tables = tables[word][number]
+            name = tables.get("name", "") if word == "figure" and isinstance(tables, dict) else ""
+            where += f"{word} {name or number + 1}: "
+    key = ".".join(map(str, path))
+    if first["type"] == "extra_forbidden":
+        return f"{where}unknown key {key}; {nearest(key, schema.model_fields)}"
+    if first["type"] == "missing":
+        return f"{where}missing key {key}"
+    wanted = first["msg"].replace("Input", "input").replace("List", "list").partition(" or instance of ")[0]
+    return f"{where}{key}{': ' if key else ''}{wanted}, got {first['input']!r}"
+
+
+def _figure(figure: _Figure, root: Path, beside: Path, source: str) -> str:
+    lines = [f"### {figure.title}", "", "```", *figure.run, "```", ""]
+    if figure.look:
+        lines += [figure.look.strip(), ""]
+    if figure.claim:
         lines += ["| the paper's claim | measured | agrees |", "|---|---|---|"]
         notices: dict[str, None] = {}
-        for claim in figure["claim"]:
-            if "paper" not in claim:
-                raise InputError(f"{source}: figure {figure['name']}: a claim lacks the key paper")
-            finding = find(claim, root)
-            notices |= dict.fromkeys(one.results.notice for one in select_all(claim["series"], root))
-            lines.append(f"| {claim['paper']} | {finding.measured} | {finding.agrees} |")
+        for number, claim in enumerate(figure.claim, 1):
+            try:
+                finding = find(claim.model_dump(), root)
+            except InputError as error:
+                raise InputError(f"{source}: figure {figure.name}: claim {number}: {error}") from error
+            notices |= dict.fromkeys(one.results.notice for one in select_all(claim.series, root))
+            lines.append(f"| {claim.paper} | {finding.measured} | {finding.agrees} |")
         lines += ["", *(f"*{notice}.*\n" for notice in notices if notice)]
-    if "table" in figure:
-        lines += [*_markdown_table(beside / figure["table"]), ""]
-    if "image" in figure:
-        lines += [f"![{figure['title']}]({figure['image']})", ""]
-    if "note" in figure:
-        lines += [figure["note"].strip(), ""]
+    if figure.table:
+        lines += [*_markdown_table(beside / figure.table), ""]
+    if figure.image:
+        lines += [f"![{figure.title}]({figure.image})", ""]
+    if figure.note:
+        lines += [figure.note.strip(), ""]
     return "\n".join(lines)
 
 

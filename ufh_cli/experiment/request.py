@@ -28,7 +28,8 @@ def read_request(
     swept |= (swept_here := parse_over(over))
     for key in asked:
         if key in swept:
-            raise InputError(f"{key} is set, but also swept by --over or by [over] in {file}, which would overrule it")
+            where = "--over" if key in swept_here else f"[over] in {file}"
+            raise InputError(f"{key} is set, but also swept by {where}, which would overrule it")
     _make_way(tables, asked.keys() | swept_here.keys())
     for key, value in asked.items():
         apply_setting(tables, key, value)
@@ -59,7 +60,8 @@ def _swept(tables: dict[str, Any], source: str) -> dict[str, list[str]]:
         raise InputError(f"{source}: over: must be a table of lists, such as technique = ['none', 'fec']")
     for key, values in over.items():
         if isinstance(values, dict):
-            raise InputError(f"{source}: over.{key}: a key with a dot needs quotes: \"{key}.{min(values, default='…')}\"")
+            dotted = f'"{key}.{min(values, default="…")}"'
+            raise InputError(f"{source}: over.{key}: a key with a dot needs quotes: {dotted} = […]")
         if not isinstance(values, list):
             raise InputError(f"{source}: over.{key}: must be a list of values, got {values!r}")
     swept = {key: [_as_written(value) for value in values] for key, values in over.items()}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from ufh_cli.experiment.baseline import Pair, key_words
 from ufh_cli.experiment.calibrate import Setting
@@ -20,6 +17,7 @@ from ufh_cli.experiment.equivalents import Census
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
 from ufh_cli.experiment.speedup import SpeedUp
+from ufh_cli.experiment.tables import console, print_table
 
 _MEASURED = ("auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "hit_fraction")
 _COUNTED = ("cache_hits", "partial_hits", "repeats", "waits", "collisions", "comparisons")
@@ -151,16 +149,14 @@ def setting_rows(found: Sequence[Setting]) -> list[dict[str, Any]]:
 
 def print_rows(rows: Sequence[Row], path: Path | None = None, notices: Sequence[str] = ()) -> None:
     """Print a table, with the notices of its data; also write it as CSV to `path`."""
-    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading, value in rows[0].items():
-        table.add_column(heading, justify="left" if isinstance(value, str) else "right")
-    for row in rows:
-        table.add_row(
-            *(f"{v:.5g}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v for v in row.values())
-        )
-    console.print(table)
+    texts = [
+        [f"{v:.5g}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else v for v in row.values()]
+        for row in rows
+    ]
+    # The texts, such as names, come first in all these tables.
+    left = next((place for place, value in enumerate(rows[0].values()) if not isinstance(value, str)), len(rows[0]))
+    print_table(list(rows[0]), texts, left)
     for notice in dict.fromkeys(filter(None, notices)):
-        console.print(f"note: {notice}", style="dim", highlight=False)
+        console.print(f"note: {notice}", style="dim")
     if path is not None:
         write_rows(rows, path)

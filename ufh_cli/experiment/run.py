@@ -103,6 +103,7 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
     for number in order:
         config = cells[number].config
         setup = make_setup(config)
+        check_limits(config, setup, source)
         check_trial(cells[number])
         data[number] = setup.fingerprint()
         notices[setup.notice()] = None
@@ -129,6 +130,13 @@ def first_with_same_setup(cells: Sequence[Cell]) -> list[int]:
     return [specs.index(spec) for spec in specs]
 
 
+def check_limits(config: ExperimentConfig, setup: Setup, source: str) -> None:
+    """A limit that nothing would see to is refused."""
+    for name in ("timeout", "memory"):
+        if setup.simulated_cost and getattr(config.evaluation, name) is not None:
+            raise InputError(f"{source}: evaluation.{name} has no effect: {config.setup} only simulates its costs")
+
+
 def check_trial(cell: Cell) -> None:
     """Make a trial and hash one candidate: what does not go together is refused before the first trial."""
     try:
@@ -148,6 +156,16 @@ def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
     for config in configs:
         warm_evaluations(config, warm)
     return warm
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a folder in results, or could not be named on a command line."""
+    odd = name != name.strip() or not name.isprintable() or name.startswith("-") or name in ("", ".", "..")
+    if odd or set(name) & set(":/\\") or len(os.fsencode(name)) > 200:
+        raise InputError(
+            f"--name {name!r} cannot be the name of a folder of results: "
+            f"up to 200 printable characters, none of them : / or \\ and the first no -"
+        )
 
 
 def choose_name(experiment: Experiment, root: Path) -> str:
@@ -308,7 +326,7 @@ def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Su
         return Surroundings(warm=warm, data=experiment.data)
     what = decisive(experiment.tables, experiment.provenance)
     identity = experiment_identity(what, experiment.provenance["data"], warm)
-    Journal(path / JOURNAL, identity).prepare()
+    Journal(path / JOURNAL, identity).prepare(len(experiment.cells))
     return Surroundings(path / JOURNAL, identity, None if experiment.simulated else cluster, warm, experiment.data)
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
-from ufh_cli.experiment.processes import NotBegun, ProcessLost, Worker, interruptions_held_back
+from ufh_cli.experiment.processes import INTERRUPTIONS, NotBegun, ProcessLost, Worker, interruptions_held_back
 
 _PATIENCE = 1.0  # seconds; about as long as a process takes to start
 
@@ -65,7 +65,7 @@ class Site(Protocol):
 def ignore_interrupts() -> None:
     """One Ctrl-C or polite kill is enough: what it makes necessary shall not be spoilt by the next."""
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)
 
 

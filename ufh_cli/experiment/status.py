@@ -70,7 +70,7 @@ class Standing:
 
     def update(self) -> None:
         """Read what has been written since; whole lines only, and what is no entry is left to the next run."""
-        if not self._path.exists():
+        if not self._path.is_file():
             return
         with self._path.open("rb") as file:
             file.seek(self._read)

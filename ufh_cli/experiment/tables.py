@@ -22,20 +22,61 @@ from ufh_cli.experiment.status import Status
 console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
 
 
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0) -> None:
+    """Print a table, the first `left` columns aligned left, the others right.
+
+    Where the terminal is too narrow for it, the headings stand below each other and the rows beside each other, as many
+    at a time as there is room for, so that no number is cut.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if not rows or _fits(table):
+        console.print(table)
+        return
+    start = 0
+    while start < len(rows):
+        # A column of values is at least one wide, and the space before it.
+        most = min(len(rows) - start, console.width // 2)
+        turned = (_turned(headings, rows[start : start + count]) for count in range(most, 1, -1))
+        block = next(filter(_fits, turned), None) or _turned(headings, rows[start : start + 1])
+        if start:
+            console.print()
+        console.print(block)
+        start += len(block.columns) - 1
+
+
+def _turned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A line a heading, a column a row."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", overflow="fold")
+    for _ in rows:
+        table.add_column(justify="right", overflow="fold")
+    for line in zip(headings, *rows, strict=True):
+        table.add_row(*line)
+    return table
+
+
+def _fits(table: Table) -> bool:
+    """Is the terminal wide enough to fold none of its lines?"""
+    unbounded = console.options.update(width=10_000)
+    return console.measure(table, options=unbounded).maximum <= console.width
+
+
 def print_summary(series: Sequence[Series]) -> None:
     """A row a cell: means over trials, ± two standard errors."""
-    table = _table()
     keys = series[0].results.over if series else []
-    for key in keys or ["technique"]:
-        table.add_column(key)
-    for heading in ("trials", "AUC", "best", "on unseen data", "candidates", "evaluations", "hits"):
-        table.add_column(heading, justify="right")
+    headings = list(keys or ["technique"])
+    headings += ["trials", "AUC", "best", "on unseen data", "candidates", "evaluations", "hits"]
     counterfactual = any(one.column("comparisons").any() for one in series)
     if counterfactual:
-        table.add_column("wrong hits", justify="right")
+        headings.append("wrong hits")
     hurdles = any(STOPPED in row for one in series for row in one.trials)
     if hurdles:
-        table.add_column(STOPPED, justify="right")
+        headings.append(STOPPED)
+    rows = []
     for one in series:
         row = [
             *(one.swept.values() if keys else [one.label]),
@@ -49,8 +90,8 @@ def print_summary(series: Sequence[Series]) -> None:
         if hurdles:
             known = one.trials and STOPPED in one.trials[0]
             row.append(f"{one.column(STOPPED).mean():,.0f}" if known else "–")
-        table.add_row(*row)
-    console.print(table)
+        rows.append(row)
+    print_table(headings, rows, left=len(keys or ["technique"]))
     for notice in dict.fromkeys(one.results.notice for one in series):
         if notice:
             console.print(f"note: {notice}", style="dim")
@@ -58,7 +99,6 @@ def print_summary(series: Sequence[Series]) -> None:
 
 def print_trials(series: Sequence[Series]) -> None:
     """A row a trial."""
-    table = _table()
     keys = series[0].results.over if series else []
     columns = (
         "trial",
@@ -70,13 +110,12 @@ def print_trials(series: Sequence[Series]) -> None:
         "hit_fraction",
         "cost",
     )
-    for heading in (*keys, *columns, "stopped_by"):
-        table.add_column(heading, justify="right")
+    rows = []
     for one in series:
         for row in one.trials:
             values = [f"{row[name]:.6g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
-            table.add_row(*one.swept.values(), *values, row["stopped_by"])
-    console.print(table)
+            rows.append([*one.swept.values(), *values, row["stopped_by"]])
+    print_table([*keys, *columns, "stopped_by"], rows)
 
 
 def print_status(results: Results, status: Status) -> None:
@@ -85,14 +124,12 @@ def print_status(results: Results, status: Status) -> None:
     age = "" if status.age is None else f", last evaluation {status.age:,.0f} s ago"
     console.print(f"{results.name}: {state}, {status.finished} of {status.total} trials finished{age}")
     if status.unfinished:
-        table = _table()
-        for heading in (*results.over, "trial", "evaluations", "best fitness", "seconds", "lost"):
-            table.add_column(heading, justify="right")
+        rows = []
         for swept, trial, found in status.unfinished:
             best = f"{found.best:.6g}" if math.isfinite(found.best) else "–"
             lost = ", ".join(f"{count} {reason}" for reason, count in sorted(found.lost.items()))
-            table.add_row(*swept.values(), str(trial), f"{found.evaluations:,}", best, f"{found.seconds:,.0f}", lost)
-        console.print(table)
+            rows.append([*swept.values(), str(trial), f"{found.evaluations:,}", best, f"{found.seconds:,.0f}", lost])
+        print_table([*results.over, "trial", "evaluations", "best fitness", "seconds", "lost"], rows)
     if state == "interrupted":
         console.print(f"the command that began it goes on from there, with --name {results.name}", style="dim")
 
@@ -117,20 +154,18 @@ def print_differences(first: Series, second: Series, differences: Sequence[Diffe
     """What `compare` found; `InputError` when that is nothing."""
     if not differences:
         raise InputError(NOTHING_FINITE)
-    table = _table()
-    headings = ("", first.label, second.label, "difference", "95 % interval", "p")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading else "left")
-    for found in differences:
-        table.add_row(
+    rows = [
+        [
             found.quantity,
             f"{found.first:.6g}",
             f"{found.second:.6g}",
             f"{found.difference:+.3g}",
             f"{found.low:+.3g} … {found.high:+.3g}",
             f"{found.p_value:.2g}",
-        )
-    console.print(table)
+        ]
+        for found in differences
+    ]
+    print_table(["", first.label, second.label, "difference", "95 % interval", "p"], rows, left=1)
     others = other_differences(first, second)
     if others:
         console.print(f"note: the two differ in more than technique, cache, proposals and hash: {'; '.join(others)}")
@@ -148,9 +183,7 @@ def print_differences(first: Series, second: Series, differences: Sequence[Diffe
 
 def print_setups() -> None:
     """The installed setups and what each is, from the first line of its documentation."""
-    table = _table()
-    for heading in ("setup", "from", "what"):
-        table.add_column(heading)
+    table = Table("setup", "from", "what", box=None, header_style="bold", pad_edge=False)
     for name, entry in sorted(setup_entry_points().items()):
         try:
             what = (load_setup(name).__doc__ or "").strip().partition("\n")[0]
@@ -158,10 +191,6 @@ def print_setups() -> None:
             what = str(error)
         table.add_row(name, entry.dist.name if entry.dist else "", what)
     console.print(table)
-
-
-def _table() -> Table:
-    return Table(box=None, header_style="bold", pad_edge=False)
 
 
 def _mean(values: np.ndarray, digits: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ufh_cli.experiment.config import ExperimentConfig, differences
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.evaluation import SetupSpec
 from ufh_cli.experiment.journal import FINISHED, JOURNAL, read_entries
+from ufh_cli.experiment.records import read_experiment
 from ufh_cli.experiment.sweep import make_cells
 
 Evaluations = list[tuple[Hashable, float]]  # keys and fitnesses, in the order in which they were found
@@ -49,11 +49,14 @@ def journal_digest(name: str) -> str:
     """Names the present state of the journal of the experiment in the folder `name`."""
     path = Path(name) / JOURNAL
     if not path.exists():
-        raise InputError(f"{name} cannot warm a cache: it has no {JOURNAL}; only costly setups keep one")
+        raise InputError(f"{name} cannot warm a cache: it has no {JOURNAL}; make it with --set journal=yes")
     digest = xxhash.xxh3_64()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     return digest.hexdigest()
 
 
@@ -95,11 +98,7 @@ def _read(name: str, digest: str, cells: frozenset[int], per_task: bool) -> Eval
 
 def _matching_cells(path: Path, wanted: dict[str, Any]) -> frozenset[int]:
     """The cells of the experiment in `path` with the fingerprint `wanted`."""
-    source = path / "experiment.toml"
-    try:
-        tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{source}: cannot be read: {error}") from error
+    tables = read_experiment(path)
     provenance, over = tables.pop("provenance", {}), tables.pop("over", {})
     if tables.get("setup") != wanted["setup"]:
         raise InputError(f"{path} cannot warm a cache: its setup is {tables.get('setup')!r}, not {wanted['setup']!r}")
@@ -109,7 +108,7 @@ def _matching_cells(path: Path, wanted: dict[str, Any]) -> frozenset[int]:
         )
     differing = []
     matching = set()
-    for index, cell in enumerate(make_cells(tables, over, str(source))):
+    for index, cell in enumerate(make_cells(tables, over, str(path / "experiment.toml"))):
         if cell.config.hash.kind == "structural":
             differing.append("hash.kind: 'structural' there, 'functional' asked for")
             continue

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ufh_cli.experiment.best import best_candidate
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import figure, notice_of
+from ufh_cli.figures.style import figure, labels_of, notice_of
+
+_COLUMNS = 2
 
 
 def plot_best(series: Sequence[Series], out: Path) -> None:
@@ -19,8 +21,13 @@ def plot_best(series: Sequence[Series], out: Path) -> None:
         When a candidate cannot be read back from its description.
     """
     found = [best_candidate(one) for one in series]
-    with figure(out, notice_of(series), columns=len(series), width=6.0 * len(series), height=6.0) as (fig, _):
-        for axes, one, (setup, candidate) in zip(fig.axes, series, found, strict=True):
+    columns = min(_COLUMNS, len(series))
+    rows = -(-len(series) // columns)
+    with figure(out, notice_of(series), rows=rows, columns=columns, width=6.0 * columns, height=6.0 * rows) as (fig, _):
+        places = fig.axes
+        for axes, one, label, (setup, candidate) in zip(places, series, labels_of(series), found, strict=False):
             setup.draw(candidate, axes)
             entry = one.best()
-            axes.set_title(f"{one.label}: fitness {float(entry['fitness']):.5g}" if entry else one.label, fontsize=10)
+            axes.set_title(f"{label}: fitness {float(entry['fitness']):.5g}" if entry else label, fontsize=12)
+        for axes in places[len(series) :]:
+            axes.set_axis_off()

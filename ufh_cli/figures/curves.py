@@ -11,9 +11,10 @@ import numpy as np
 from ufh_cli.core.timecourse import Band, average
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import figure, line_styles, notice_of
+from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _POINTS = 400
+_FEW = 6  # lines; the legend of more is in small letters
 
 
 def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fitness") -> None:
@@ -32,14 +33,14 @@ def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fi
 
 def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Sequence[str] | None = None) -> None:
     """The mean time-courses with their bands on `axes`, named and with a legend."""
-    end = max(one.time_span for one in series)
-    grid = np.linspace(end / _POINTS, end, _POINTS)
     lows: list[float] = []
     highs: list[float] = []
     styles = line_styles([one.technique for one in series])
-    for one, label, (colour, dash, _) in zip(series, labels or [one.label for one in series], styles, strict=True):
+    for one, label, (colour, dash, _) in zip(series, labels or labels_of(series), styles, strict=True):
+        end = one.time_span
+        grid = np.linspace(end / _POINTS, end, _POINTS)
         band = band_of(one, grid, quantity)
-        axes.plot(grid, band.mean, color=colour, linestyle=dash, label=f"{label} (n = {len(one.trials)})")
+        axes.plot(grid, band.mean, color=colour, linestyle=dash, label=f"{label} (n = {band.trials.max()})")
         axes.fill_between(grid, band.mean - 2 * band.sem, band.mean + 2 * band.sem, color=colour, alpha=0.2, lw=0)
         late = band.mean[grid > 0.04 * end]
         lows += late[np.isfinite(late)].tolist()
@@ -50,7 +51,7 @@ def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Seque
         axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
     axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
     axes.set_ylabel("best fitness so far" if quantity == "best_fitness" else "its fitness on unseen data")
-    axes.legend(title="mean ± 2 SEM", loc="lower right")
+    axes.legend(title="mean ± 2 SEM", loc="lower right", fontsize="medium" if len(series) <= _FEW else "x-small")
 
 
 def band_of(series: Series, grid: np.ndarray, quantity: str) -> Band:

@@ -14,7 +14,7 @@ from ufh_cli.experiment.best import best_candidate
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.progress import progress_bar
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import AXIS_LABELS, COLOURS, DASHES, figure, line_styles, notice_of, technique_name
+from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, line_styles, notice_of, technique_name
 
 _COLUMNS = 2
 _BINS = 24
@@ -73,12 +73,13 @@ def plot_evaluations(series: Sequence[Series], out: Path) -> None:
     with figure(out, notice_of(series)) as (_, axes):
         found = [evaluations_of_best(one) for one in series]
         bins = np.linspace(min(map(np.min, found)), max(map(np.max, found)), 80 if found[0].size > _TRAINED else 30)
-        for number, (one, fitness) in enumerate(zip(series, found, strict=True)):
-            spread = f"standard deviation {fitness.std(ddof=1):.2g}"
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
-            label = ", ".join(filter(None, [condition_label(one) or one.label, spread]))
+        styles = line_styles([one.technique for one in series])
+        for name, fitness, (colour, dash, _) in zip(labels_of(series), found, styles, strict=True):
+            label = f"{name}, standard deviation {fitness.std(ddof=1):.2g}"
             shares = np.full(fitness.size, 1.0 / fitness.size)
-            axes.hist(fitness, bins, weights=shares, histtype="step", linewidth=1.4, label=label, **style)
+            axes.hist(
+                fitness, bins, weights=shares, histtype="step", color=colour, linestyle=dash, linewidth=1.4, label=label
+            )
         axes.set_xlabel(f"fitness in {found[0].size} evaluations of one candidate")
         axes.set_ylabel("fraction of the evaluations")
         axes.legend(fontsize=8)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from ufh_cli.experiment.comparable import mixture
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import MIDWAY, Series
 from ufh_cli.figures.best import plot_best
@@ -21,13 +22,16 @@ from ufh_cli.figures.strip import plot_strip
 Draw = Callable[[Sequence[Series], Path], None]
 
 
-def _drawing(draw: Draw) -> Draw:
+def _drawing(kind: str, draw: Draw) -> Draw:
     """`draw` for series in which there is something to draw; `InputError` for others."""
 
     def checked(series: Sequence[Series], out: Path) -> None:
         for one in series:
             if not one.column("candidates").any():
                 raise InputError(f"{_cell(one)}: no trial finished a candidate within its budget")
+            why = mixture(series[0], one)
+            if why is not None and kind not in _WITHOUT_UNITS:
+                raise InputError(why)
         draw(series, out)
 
     return checked
@@ -38,6 +42,8 @@ def _cell(series: Series) -> str:
     settings = ",".join(f"{key}={value}" for key, value in series.swept.items())
     return ":".join(filter(None, [series.results.name, settings]))
 
+
+_WITHOUT_UNITS = ("best", "hits")  # whose axes are no setup's own, so that several setups may be on them
 
 _KINDS: dict[str, Draw] = {
     "curves": partial(plot_curves, quantity="best_fitness"),
@@ -63,4 +69,4 @@ _KINDS: dict[str, Draw] = {
     "learning": plot_learning,
 }
 
-KINDS: dict[str, Draw] = {name: _drawing(draw) for name, draw in _KINDS.items()}
+KINDS: dict[str, Draw] = {name: _drawing(name, draw) for name, draw in _KINDS.items()}

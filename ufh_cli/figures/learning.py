@@ -13,7 +13,7 @@ from ufh_cli.experiment.best import best_candidate
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.progress import progress_bar
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import COLOURS, DASHES, figure, notice_of
+from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _WINDOW = 20
 
@@ -26,22 +26,26 @@ def plot_learning(series: Sequence[Series], out: Path) -> None:
     InputError
         When candidates do not learn, or cannot be read back from their description.
     """
-    found = []
+    found: list[tuple[str, list[str], Curves]] = []  # technique, labels of all that learn alike, how
     with progress_bar("training", len(series)) as bar:
-        for one in series:
-            found.append(_curves_of_best(one))
+        for one, label in zip(series, labels_of(series), strict=True):
+            curves = _curves_of_best(one)
+            alike = next((labels for _, labels, other in found if _same(curves, other)), None)
+            if alike is None:
+                found.append((one.technique, [label], curves))
+            else:
+                alike.append(label)
             bar.advance()
-    panels = {name: curves for curves in found for name in curves.values}
+    styles = line_styles([technique for technique, _, _ in found])
+    panels = {name: curves for _, _, curves in found for name in curves.values}
     with figure(out, notice_of(series), columns=len(panels), width=max(6.4, 4.4 * len(panels))) as (fig, _):
         for axes, name in zip(fig.axes, panels, strict=True):
-            for number, (one, curves) in enumerate(zip(series, found, strict=True)):
+            for (_, labels, curves), (colour, dash, _) in zip(found, styles, strict=True):
                 if name in curves.values:
-                    colour, dash = COLOURS[(number + 1) % len(COLOURS)], DASHES[number % len(DASHES)]
+                    label = ", ".join(labels)
                     values = np.asarray(curves.values[name], dtype=float)
                     axes.plot(np.arange(1, values.size + 1), values, color=colour, alpha=0.25, linewidth=0.7)
-                    axes.plot(
-                        np.arange(1, values.size + 1), _running_mean(values), color=colour, ls=dash, label=one.label
-                    )
+                    axes.plot(np.arange(1, values.size + 1), _running_mean(values), color=colour, ls=dash, label=label)
             axes.set_title(name, fontsize=10)
             axes.set_xlabel(panels[name].x_label)
             axes.set_ylabel(panels[name].y_label)
@@ -54,6 +58,13 @@ def _curves_of_best(series: Series) -> Curves:
     if curves is None:
         raise InputError(f"{series.results.name}: evaluations of this setup have no learning curve")
     return curves
+
+
+def _same(first: Curves, second: Curves) -> bool:
+    """Have two the same curves? Different losses never do, one found twice does: all train from the same seed."""
+    return first.values.keys() == second.values.keys() and all(
+        np.array_equal(values, second.values[name]) for name, values in first.values.items()
+    )
 
 
 def _running_mean(values: np.ndarray) -> np.ndarray:

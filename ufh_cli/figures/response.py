@@ -10,7 +10,7 @@ import numpy as np
 from ufh_cli.experiment.baseline import key_words
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import Series
-from ufh_cli.figures.style import AXIS_LABELS, COLOURS, DASHES, MARKERS, figure, notice_of, technique_name
+from ufh_cli.figures.style import AXIS_LABELS, figure, line_styles, notice_of, technique_name
 
 _WIDE = 30.0  # ratio of the largest to the smallest value from which the axis is logarithmic
 
@@ -24,19 +24,20 @@ def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc")
         When no key, or more than one, is swept over several numbers.
     """
     key = swept_number(series)
-    lines: dict[str, list[tuple[float, float, float]]] = {}
+    lines: dict[tuple[str, str], list[tuple[float, float, float]]] = {}  # technique, label -> its points
     for one in series:
         values = one.column(quantity)
         values = values[np.isfinite(values)]
         if key in one.swept and values.size:
             sem = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
-            lines.setdefault(_label(one, key), []).append((float(one.swept[key]), float(values.mean()), float(sem)))
+            points = lines.setdefault((one.technique, _label(one, key)), [])
+            points.append((float(one.swept[key]), float(values.mean()), float(sem)))
+    styles = line_styles([technique for technique, _ in lines])
     with figure(out, notice_of(series)) as (_, axes):
-        for number, (label, points) in enumerate(lines.items()):
+        for ((_, label), points), (colour, dash, marker) in zip(lines.items(), styles, strict=True):
             x, mean, sem = np.array(sorted(points)).T
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
-            axes.plot(x, mean, marker=MARKERS[number % len(MARKERS)], markersize=4, label=label, **style)
-            axes.fill_between(x, mean - 2 * sem, mean + 2 * sem, color=style["color"], alpha=0.2, lw=0)
+            axes.plot(x, mean, color=colour, linestyle=dash, marker=marker, markersize=4, label=label)
+            axes.fill_between(x, mean - 2 * sem, mean + 2 * sem, color=colour, alpha=0.2, lw=0)
         ticks = sorted({x for points in lines.values() for x, _, _ in points})
         positive = [x for x in ticks if x > 0]
         if positive and positive[-1] / positive[0] >= _WIDE:

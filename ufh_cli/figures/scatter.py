@@ -16,10 +16,13 @@ def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") 
     """Draw mean ± 2 SEM of each technique's cells against their baselines; above the line the technique is better."""
     with figure(out, notice_of(series), width=8.0, height=4.6) as (fig, axes):
         edges = []
-        for number, (baseline, one) in enumerate(with_baselines(series)):
+        pairs = with_baselines(series)
+        alike = len({one.technique for _, one in pairs}) == 1
+        for number, (baseline, one) in enumerate(pairs):
             (x, dx), (y, dy) = _mean(baseline, quantity), _mean(one, quantity)
             style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number // 3) % len(MARKERS)]}
-            label = condition_label(one) or technique_name(one.technique)
+            words = technique_name(one.technique)
+            label = condition_label(one) or words if alike else ", ".join(filter(None, [words, condition_label(one)]))
             axes.errorbar(x, y, 2 * dy, 2 * dx, linestyle="none", capsize=2, label=label, **style)
             edges += [x - 2 * dx, x + 2 * dx, y - 2 * dy, y + 2 * dy]
         low, high = np.nanmin(edges), np.nanmax(edges)
@@ -28,7 +31,7 @@ def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") 
         axes.plot(span, span, color="black", linewidth=0.8, linestyle=":", label="y = x")
         axes.set(xlim=span, ylim=span)
         axes.locator_params(nbins=5)
-        technique = technique_name(next(one.technique for one in series if one.technique != "none"))
+        technique = technique_name(pairs[0][1].technique) if alike else "a technique"
         axes.set_xlabel(f"mean {quantity.upper()} without a technique")
         axes.set_ylabel(f"mean {quantity.upper()} with {technique}")
         fig.legend(fontsize=7, loc="outside right center", title="mean ± 2 SEM", title_fontsize=8)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ufh_cli.experiment.baseline import condition_label, conditions
 from ufh_cli.experiment.errors import InputError
 from ufh_cli.experiment.series import MIDWAY, Series
 
@@ -14,30 +15,63 @@ COLOURS = ("#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3
 DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
-# A technique looks the same in every figure; what else is swept takes the colours in turn.
-_TECHNIQUE_STYLES: dict[str, tuple[str, Any, str]] = {
-    "none": ("#5f5f5f", "--", "o"),
-    "fec": ("#d1495b", "-", "s"),
-    "forgetful-fec": ("#00798c", (0, (5, 1, 1, 1, 1, 1)), "^"),
-    "fea": ("#edae49", (0, (3, 1)), "D"),
-    "fcm": ("#30638e", "-.", "v"),
-    "tabulist": ("#7b5ea7", ":", "P"),
+# A technique has the same name, colour, dash and marker in every figure.
+_TECHNIQUES: dict[str, tuple[str, str, Any, str]] = {
+    "none": ("baseline", "#5f5f5f", "--", "o"),
+    "fec": ("FEC", "#d1495b", "-", "s"),
+    "forgetful-fec": ("forgetful FEC", "#00798c", (0, (5, 1, 1, 1, 1, 1)), "^"),
+    "fea": ("FEA", "#edae49", (0, (3, 1)), "D"),
+    "fcm": ("FCM", "#30638e", "-.", "v"),
+    "tabulist": ("tabulist", "#7b5ea7", ":", "P"),
 }
-TECHNIQUE_NAMES = {"none": "baseline", "fec": "FEC", "forgetful-fec": "forgetful FEC", "fea": "FEA", "fcm": "FCM"}
+
+
+def style_of(technique: str) -> tuple[str, Any, str]:
+    """(colour, dash, marker); a combination has the colour of its first part, the dash and marker of its last."""
+    first, *_, last = technique.split("+") * 2
+    return _TECHNIQUES[first][1], *_TECHNIQUES[last][2:]
 
 
 def line_styles(techniques: Sequence[str]) -> list[tuple[str, Any, str]]:
-    """(colour, dash, marker) of each of several series: the technique's own while no two have the same technique."""
-    if len(set(techniques)) == len(techniques) and set(techniques) <= set(_TECHNIQUE_STYLES):
-        return [_TECHNIQUE_STYLES[technique] for technique in techniques]
-    return [
-        (COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)]) for i in range(len(techniques))
-    ]
+    """(colour, dash, marker) of several lines.
+
+    They are the technique's; further lines of it have its colour and other dashes and markers. Where all are of one
+    technique, colours, dashes and markers are taken in turn.
+    """
+    if len(techniques) > 1 and len(set(techniques)) == 1:
+        return [(_turn(COLOURS, i), _turn(DASHES, i), _turn(MARKERS, i)) for i in range(len(techniques))]
+    styles = []
+    for place, technique in enumerate(techniques):
+        colour, dash, marker = style_of(technique)
+        shift = 2 * techniques[:place].count(technique)
+        dash, marker = (_turn(values, values.index(own) + shift) for values, own in ((DASHES, dash), (MARKERS, marker)))
+        styles.append((colour, dash, marker))
+    return styles
+
+
+def _turn(values: Sequence[Any], place: int) -> Any:
+    return values[place % len(values)]
 
 
 def technique_name(technique: str) -> str:
     """As the paper writes it."""
-    return " + ".join(TECHNIQUE_NAMES.get(part, part) for part in technique.split("+"))
+    return " + ".join(_TECHNIQUES[part][0] if part in _TECHNIQUES else part for part in technique.split("+"))
+
+
+def labels_of(series: Sequence[Series], sep: str = ", ", keys: bool = True) -> list[str]:
+    """What tells the series apart: the technique, unless all have the same, and what else is swept.
+
+    Without `keys` the swept values stand alone, for figures that name the keys elsewhere.
+    """
+    same = len({one.technique for one in series}) == 1 and all(map(conditions, series))
+    labels = []
+    for one in series:
+        values = condition_label(one, sep) if keys else sep.join(conditions(one).values()).replace("_", " ")
+        labels.append(sep.join(filter(None, ["" if same else technique_name(one.technique), values])))
+    return [
+        label if labels.count(label) == 1 else f"{label} ({one.results.name})"
+        for label, one in zip(labels, series, strict=True)
+    ]
 
 
 def notice_of(series: Iterable[Series]) -> str:

@@ -1,0 +1,75 @@
+"""Tables in narrow terminals: no digit is cut, whatever the width."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ufh_cli.cli import app
+from ufh_cli.experiment import tables
+from ufh_cli.experiment.rows import print_rows
+from ufh_cli.experiment.series import Series
+
+COMMANDS = {
+    "show": ["show", "one"],
+    "trials": ["show", "one", "--trials"],
+    "two": ["compare", "one:technique=none,hash.cost=1", "one:technique=fec,hash.cost=1"],
+    "all": ["compare", "one"],
+    "speedup": ["speedup", "one"],
+}
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, int], str]:
+    """What a command prints in a terminal of some width."""
+
+    def run(command: str, width: int) -> str:
+        monkeypatch.setattr(tables.console, "width", width)
+        result = CliRunner().invoke(app, [*COMMANDS[command], "--results", str(tmp_path)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return run
+
+
+def numbers(text: str) -> Counter[str]:
+    return Counter(re.findall(r"[+-]?\d[\d.,]*(?:e[+-]?\d+)?", text))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_digit_is_cut(experiment: Callable[..., list[Series]], printed: Callable[[str, int], str], command) -> None:
+    experiment(over=["hash.cost=0.1,1", "technique=none,fec"])
+    whole = printed(command, 10_000)
+    for width in (120, 80, 40):
+        narrow = printed(command, width)
+        assert max(map(len, narrow.splitlines())) <= width
+        assert not numbers(whole) - numbers(narrow)
+    assert len(printed(command, 40).splitlines()) > len(whole.splitlines())
+
+
+def test_a_table_that_fits_has_a_line_a_row(experiment: Callable[..., list[Series]], printed) -> None:
+    experiment()
+    assert printed("show", 140) == printed("show", 10_000)
+
+
+def test_rows_stand_beside_each_other_where_there_is_room(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(tables.console, "width", 20)
+    tables.print_table(["name", "first", "second", "third"], [[f"r{i}", "1.25", "2", f"{i}"] for i in range(4)], left=1)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        *("name      r0    r1", "first   1.25  1.25", "second     2     2", "third      0     1", ""),
+        *("name      r2    r3", "first   1.25  1.25", "second     2     2", "third      2     3"),
+    ]
+
+
+def test_what_is_no_terminal_is_not_narrow(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([{f"column {i}": 1.2345e-05 for i in range(40)}], notices=["as measured " * 40])
+    headings, values, notice = capsys.readouterr().out.splitlines()
+    assert len(headings) > 400
+    assert values.split() == ["1.2345e-05"] * 40
+    assert notice.startswith("note: as measured as measured")
