@@ -37,7 +37,7 @@ from ufh_cli.experiment.parallel import ParallelWorkers
 from ufh_cli.experiment.replay import Replay
 from ufh_cli.experiment.trials import make_setup, make_trial, make_workers
 
-ROUNDS = 15
+ROUNDS = 11
 BASELINE = {"task": "nn2", "tasks": 10, "features": 16, "train_examples": 8000, "valid_examples": 1000}
 AUTORL = {"hidden": "64/64", "learning_rate": 1e-3, "episodes": 200, "replay_start": 500, "update_every": 2}
 
@@ -124,7 +124,7 @@ def timed(case: Case, workers: int, begin: Callable[[], object] = os.getpid) -> 
     setup = make_setup(config)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.jsonl", "benchmark")
-        journal.prepare()
+        journal.prepare(1)
         at_work = make_workers(config, setup, Replay(journal, setup, 0, 0))
         watch = _Timed(case, at_work, begin)
         trial = make_trial(config, 0, workers=at_work, observe=watch.observe)

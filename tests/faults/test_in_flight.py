@@ -100,7 +100,7 @@ def search_at(site, folder):
     tables = {"setup": "faulty", "technique": "fec", "workers": 3, "cache": {"wait_for_duplicates": True}}
     config = make_config(tables | {"budget": {"candidates": 120}, "options": {"terms": 1}}, "test")
     journal = Journal(folder / "journal.jsonl", "test")
-    journal.prepare()
+    journal.prepare(1)
     setup = make_setup(config)
     workers = ParallelWorkers(setup_spec(config), site, replay=Replay(journal, setup, 0, 0), attempts=1)
     trial = make_trial(config, 0, workers=workers)
