@@ -402,18 +402,23 @@ def main() -> None:
     except SystemExit as error:  # so do rich and typer end where the reader has gone
         if not isinstance(error.__context__, BrokenPipeError):
             raise
-        code = _nobody_reads()
+        code = 0  # as with ``ufh show NAME | head -1``: nothing more to write, and nothing wrong
     except BrokenPipeError:
-        code = _nobody_reads()
+        code = 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         typer.echo(f"ufh: {error.filename or 'a file'}: {error.strerror}", err=True)
         code = 2
+    _drop_what_nobody_reads()
     sys.exit(code)
 
 
-def _nobody_reads() -> int:
-    """As with ``ufh show NAME | head -1``: nothing more to write, and nothing wrong."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _drop_what_nobody_reads() -> None:
+    """Where the reader or the terminal has gone, the rest goes nowhere; else Python ends with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
