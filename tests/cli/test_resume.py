@@ -220,11 +220,12 @@ def test_a_configuration_that_was_edited_is_refused(ufh, one, command, edit):
     assert all(word in line for word in ["experiment.toml", *EDITED[edit]]), line
 
 
-def test_without_what_names_its_data_a_trial_is_not_run_again(ufh, one):
-    text = (one / "experiment.toml").read_text()
-    (one / "experiment.toml").write_text("".join(t for t in text.splitlines(True) if not t.startswith("data = ")))
-    ufh("equivalents", "one", code=2).refusal()
-    ufh("show", "one")
+def test_without_what_names_its_data_a_trial_is_not_run_again(ufh):
+    ufh("run", "nasbench", "--technique=none", "--budget=3e4", "--trials=1", "--jobs=1", "--name=nameless")
+    file = ufh.folder / "results" / "nameless" / "experiment.toml"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith("data = ")))
+    assert "data" in ufh("equivalents", "nameless", code=2).refusal()
+    assert "none" in ufh("show", "nameless").out
 
 
 def test_a_file_of_best_candidates_that_is_too_deep_is_refused(ufh, one):

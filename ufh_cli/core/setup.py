@@ -137,11 +137,11 @@ class Setup(ABC, Generic[C]):
         It may be anything on tasks that are not `wanted`. On the others it depends neither on what else is wanted nor
         on more of `rng` than `evaluate` does: combined, all of them are what that finds.
         """
-        raise NotImplementedError("this setup's evaluations do not consist of tasks")
+        raise ValueError("this setup's evaluations do not consist of tasks")
 
     def combine_tasks(self, fitnesses: Sequence[float]) -> float:
         """The fitness over all tasks, of the fitness on each."""
-        raise NotImplementedError("this setup's evaluations do not consist of tasks")
+        raise ValueError("this setup's evaluations do not consist of tasks")
 
     @abstractmethod
     def reevaluate(self, candidate: C, rng: Rng) -> float:

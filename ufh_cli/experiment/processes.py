@@ -227,7 +227,7 @@ def _message(result: Any, error: BaseException | None) -> bytes:
     try:
         message = pickle.dumps((result, error))
         pickle.loads(message)
-    except Exception as fault:
+    except Exception as fault:  # of every kind: pickling calls the methods of whoever wrote the setup
         what = "" if error is not None else "what a call returned does not survive pickling: "
         words = "".join(traceback.format_exception_only(error or fault)).rstrip()
         return pickle.dumps((None, RuntimeError(what + words)))
