@@ -331,10 +331,10 @@ def interpreter_rows(repeats: int) -> Iterator[str]:
 def search_rows(candidates: int, repeats: int) -> Iterator[str]:
     """Candidates a second of processor time of the demo, everything counted."""
     from setups.automl_zero import AutoMLZero
+    from ufh_cli.configuration.schema import make_config, make_search, read_config
     from ufh_cli.core.hashing import FunctionalHash
     from ufh_cli.core.techniques import make_technique
     from ufh_cli.core.trial import Budget, Streams, functional_keys, run_trial
-    from ufh_cli.experiment.config import make_config, make_search, read_config
 
     config = make_config(*read_config("automl_zero", "automl_zero-demo"))
     setup = AutoMLZero(**config.options)

@@ -23,10 +23,10 @@ from setups.automl_zero import AutoMLZero
 from setups.automl_zero.block import TaskBlock
 from setups.automl_zero.program import Program
 from setups.automl_zero.tasks import Task
+from ufh_cli.configuration.schema import ExperimentConfig, make_config, read_config
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation
 from ufh_cli.core.trial import TrialResult
-from ufh_cli.experiment.config import ExperimentConfig, make_config, read_config
 from ufh_cli.experiment.trials import make_trial
 
 CONFIGURATIONS = ("automl_zero-demo", "automl_zero-lite")

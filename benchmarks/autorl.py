@@ -32,8 +32,8 @@ from setups.autorl.hashing_inputs import make_probe
 from setups.autorl.known import KNOWN
 from setups.autorl.space import Space, configuration
 from setups.autorl.tensorflow_engine import TensorFlowEngine
+from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.rng import Rng
-from ufh_cli.experiment.config import make_config, read_config
 
 ENVIRONMENT = "CartPole-v0"
 WORD = 20

@@ -21,8 +21,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from setups.autorl import AutoRL
+from ufh_cli.configuration.schema import read_config
 from ufh_cli.core.rng import Rng
-from ufh_cli.experiment.config import read_config
 
 EVERY = 20  # episodes of a point of the curve
 

@@ -14,10 +14,10 @@ import random
 import time
 from pathlib import Path
 
+from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.config import make_config, read_config
 from ufh_cli.experiment.trials import make_trial
 
 ENTRIES = 10_000_000

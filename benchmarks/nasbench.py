@@ -26,10 +26,10 @@ from peer_nasbench import load_peer, load_peer_with_torch
 
 from setups.nasbench import NasBench
 from setups.nasbench.space import OPS, describe, from_matrix_ops
+from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.hashing import functional_key
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.config import make_config, read_config
 from ufh_cli.experiment.trials import make_trial
 
 PEER_CANDIDATES = 1500

@@ -28,17 +28,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from setups.automl_zero.examples import NEURAL_NETWORK
+from ufh_cli.configuration.schema import make_config
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual, SearchMethod
 from ufh_cli.core.search.random_search import RandomSearch
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.config import make_config
-from ufh_cli.experiment.journal import Journal
-from ufh_cli.experiment.parallel import ParallelWorkers
-from ufh_cli.experiment.replay import Replay
-from ufh_cli.experiment.sites import KeptSite
 from ufh_cli.experiment.trials import make_setup, make_trial, make_workers
+from ufh_cli.machines.parallel import ParallelWorkers
+from ufh_cli.machines.sites import KeptSite
+from ufh_cli.records.journal import Journal
+from ufh_cli.records.replay import Replay
 
 BASELINE = {"task": "nn2", "tasks": 10, "features": 16, "train_examples": 8000, "valid_examples": 1000}
 AUTORL = {"hidden": "64/64", "learning_rate": 1e-3, "episodes": 200, "replay_start": 500, "update_every": 2}

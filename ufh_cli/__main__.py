@@ -1,3 +1,3 @@
-from ufh_cli.cli import main
+from ufh_cli.commands.cli import main
 
 main()

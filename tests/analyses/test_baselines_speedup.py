@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ufh_cli.cli import app
-from ufh_cli.experiment.baseline import condition_label, key_words, with_baselines
-from ufh_cli.experiment.compare import holm
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.rows import difference_rows, summary_rows, write_rows
-from ufh_cli.experiment.series import Series
-from ufh_cli.experiment.speedup import speed_up
+from ufh_cli.analyses.baseline import condition_label, key_words, with_baselines
+from ufh_cli.analyses.compare import holm
+from ufh_cli.analyses.rows import difference_rows, summary_rows, write_rows
+from ufh_cli.analyses.series import Series
+from ufh_cli.analyses.speedup import speed_up
+from ufh_cli.commands.cli import app
+from ufh_cli.configuration.errors import InputError
 
 
 def made(technique: str, curves: list[list[tuple[float, float]]], *, seed: int = 0, budget: float = 100.0) -> Series:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ufh_cli.cli import app
-from ufh_cli.experiment.calibrate import Setting, advice, default_sweep, measured, recommend
-from ufh_cli.experiment.config import make_config
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.findings import find
-from ufh_cli.experiment.registry import load_setup
-from ufh_cli.experiment.report import write_report
-from ufh_cli.experiment.series import Series
+from ufh_cli.analyses.calibrate import Setting, advice, default_sweep, measured, recommend
+from ufh_cli.analyses.findings import find
+from ufh_cli.analyses.report import write_report
+from ufh_cli.analyses.series import Series
+from ufh_cli.commands.cli import app
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.registry import load_setup
+from ufh_cli.configuration.schema import make_config
 
 Run = Callable[..., list[Series]]
 

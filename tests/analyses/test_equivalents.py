@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from ufh_cli.analyses.collisions import models_per_key, parse_bits, structures
+from ufh_cli.analyses.equivalents import census, find_equivalents
+from ufh_cli.analyses.rerun import rerun
+from ufh_cli.analyses.series import Series, split
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.registry import load_setup
 from ufh_cli.core.hashing import FunctionalHash
-from ufh_cli.experiment.collisions import models_per_key, parse_bits, structures
-from ufh_cli.experiment.equivalents import census, find_equivalents
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.records import Results
-from ufh_cli.experiment.registry import load_setup
-from ufh_cli.experiment.rerun import rerun
-from ufh_cli.experiment.series import Series, split
 from ufh_cli.figures.pairs import plot_pairs
 from ufh_cli.figures.settings import plot_models_per_key
+from ufh_cli.records.folder import Results
 
 Run = Callable[..., list[Series]]
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ufh_cli.cli import app
-from ufh_cli.experiment.config import config_directory, read_config
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import MIDWAY, Series
+from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.commands.cli import app
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.schema import config_directory, read_config
 from ufh_cli.figures.distribution import evaluations_of_best
 from ufh_cli.figures.hits import hits_along
 from ufh_cli.figures.kinds import KINDS

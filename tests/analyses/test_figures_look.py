@@ -11,9 +11,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
-from ufh_cli.experiment.compare import compare
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import Series
+from ufh_cli.analyses.compare import compare
+from ufh_cli.analyses.series import Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.kinds import KINDS
 from ufh_cli.figures.style import labels_of, line_styles, style_of
 

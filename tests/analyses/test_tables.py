@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ufh_cli.cli import app
+from ufh_cli.analyses.rows import print_rows
+from ufh_cli.analyses.series import Series
+from ufh_cli.commands.cli import app
 from ufh_cli.experiment import tables
-from ufh_cli.experiment.rows import print_rows
-from ufh_cli.experiment.series import Series
 
 COMMANDS = {
     "show": ["show", "one"],

@@ -11,9 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 import ufh_cli
-from ufh_cli.experiment.config import ExperimentConfig, config_directory
+from ufh_cli.commands.options import KIND_NAMES
+from ufh_cli.configuration.schema import ExperimentConfig, config_directory
 from ufh_cli.figures.kinds import KINDS
-from ufh_cli.options import KIND_NAMES
 
 README = Path(ufh_cli.__file__).parents[1] / "README.md"
 

@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 from ufh_command import REPOSITORY, SMALL, rows
 
-from ufh_cli.experiment.compare import compare, wilson_interval
-from ufh_cli.experiment.series import select, select_all
+from ufh_cli.analyses.compare import compare, wilson_interval
+from ufh_cli.analyses.series import select, select_all
 
 QUANTITIES = ("auc", "best_fitness", "reevaluated_fitness")
 

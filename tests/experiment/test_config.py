@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ufh_command import PACKAGE
 
-from ufh_cli.experiment.config import apply_setting, differences, make_config, options_model, parse_value
-from ufh_cli.experiment.sweep import make_cells, parse_over
+from ufh_cli.configuration.schema import apply_setting, differences, make_config, options_model, parse_value
+from ufh_cli.configuration.sweep import make_cells, parse_over
 
 BUDGET = {"setup": "polynomials", "budget": {"cost": 10}}
 

@@ -8,11 +8,11 @@ from unittest import mock
 import pytest
 from ufh_command import PACKAGE, contents
 
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.recorder import Recorder
-from ufh_cli.experiment.records import Results
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.experiment.run import make_experiment
 from ufh_cli.experiment.trials import Surroundings, make_setup, run_one
+from ufh_cli.records.folder import Results
+from ufh_cli.records.recorder import Recorder
 
 TABLES = {"setup": "polynomials", "trials": 3, "budget": {"cost": 40}, "options": {"terms": 3}}
 TASKS = [(cell, trial) for trial in range(3) for cell in range(2)]

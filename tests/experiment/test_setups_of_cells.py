@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from ufh_command import PACKAGE, contents
 
-from ufh_cli.experiment.errors import InputError
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.experiment.run import make_experiment, run_experiment
 
 TABLES = {"setup": "polynomials", "trials": 3, "budget": {"cost": 15}}

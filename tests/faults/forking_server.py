@@ -4,9 +4,7 @@ import json
 import os
 import sys
 
-import ufh_cli.experiment.run
-import ufh_cli.experiment.tables  # noqa: F401
-from ufh_cli.cli import main
+from ufh_cli.commands.cli import main
 
 process = 0
 for line in sys.stdin:

@@ -5,13 +5,13 @@ import time
 
 import pytest
 
+from ufh_cli.configuration.registry import load_setup
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
 from ufh_cli.core.workers import Job
-from ufh_cli.experiment.evaluation import SetupSpec, prepare
-from ufh_cli.experiment.parallel import ParallelWorkers
-from ufh_cli.experiment.registry import load_setup
-from ufh_cli.experiment.sites import KeptSite, LocalSite
+from ufh_cli.machines.evaluation import SetupSpec, prepare
+from ufh_cli.machines.parallel import ParallelWorkers
+from ufh_cli.machines.sites import KeptSite, LocalSite
 
 CANDIDATES = 60
 

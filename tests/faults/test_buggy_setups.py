@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from ufh_command import PACKAGE, Command, install, rows
 
+from ufh_cli.configuration.sweep import Cell
 from ufh_cli.experiment.side_by_side import run_beside
-from ufh_cli.experiment.sites import LocalSite
-from ufh_cli.experiment.sweep import Cell
-from ufh_cli.experiment.trials import TrialRecord
+from ufh_cli.machines.sites import LocalSite
+from ufh_cli.records.trial_record import TrialRecord
 
 HERE = Path(__file__).parent
 RUN = (

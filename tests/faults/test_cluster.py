@@ -187,7 +187,7 @@ def test_quick_setups_run_whole_trials_there_with_the_same_outcome(ufh, lasting)
 
 
 def test_an_address_where_nobody_answers_is_told_in_one_line(ufh, monkeypatch):
-    monkeypatch.setattr("ufh_cli.experiment.cluster._CONNECT", 0.5)
+    monkeypatch.setattr("ufh_cli.machines.cluster._CONNECT", 0.5)
     assert "127.0.0.1:9" in ufh(*RUN, "--cluster=tcp://127.0.0.1:9", "--name=nobody", code=2).refusal()
     for address in ("nonsense://x", "nonsense", "http://127.0.0.1:9"):
         assert address in ufh(*RUN, f"--cluster={address}", "--name=nobody", code=2).refusal()

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 from ufh_command import rows
 
+from ufh_cli.configuration.schema import make_config
 from ufh_cli.core.search import RegularizedEvolution
-from ufh_cli.experiment.config import make_config
-from ufh_cli.experiment.journal import Journal, read_entries
-from ufh_cli.experiment.parallel import ParallelWorkers
-from ufh_cli.experiment.processes import ProcessLost
-from ufh_cli.experiment.replay import Replay
-from ufh_cli.experiment.sites import HereSite
 from ufh_cli.experiment.trials import make_setup, make_trial, setup_spec
+from ufh_cli.machines.parallel import ParallelWorkers
+from ufh_cli.machines.processes import ProcessLost
+from ufh_cli.machines.sites import HereSite
+from ufh_cli.records.journal import Journal, read_entries
+from ufh_cli.records.replay import Replay
 
 SIZE = (
     "--trials=1", "--set=budget.candidates=150", "--set=search.population_size=20", "--set=search.tournament_size=5",

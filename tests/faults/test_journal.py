@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ufh_command import contents
 
-from ufh_cli.experiment.journal import parse_line
+from ufh_cli.records.journal import parse_line
 
 RUN = (
     "run", "faulty", "--trials=2", "--jobs=1", "--set=budget.candidates=60", "--set=search.population_size=20",

@@ -12,8 +12,8 @@ import pytest
 from ufh_command import contents, rows
 
 from ufh_cli.experiment import parallel
-from ufh_cli.experiment.evaluation import evaluate
-from ufh_cli.experiment.recorder import Recorder
+from ufh_cli.machines.evaluation import evaluate
+from ufh_cli.records.recorder import Recorder
 
 KILLS = int(os.environ.get("UFH_KILLS", "50"))  # shared among the cases
 RUN = (

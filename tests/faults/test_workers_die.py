@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from ufh_command import contents, group, nothing_runs, rows
 
-from ufh_cli.experiment.evaluation import SetupSpec
-from ufh_cli.experiment.registry import load_setup
+from ufh_cli.configuration.registry import load_setup
+from ufh_cli.machines.evaluation import SetupSpec
 
 RUN = (
     "run", "faulty", "--trials=1", "--workers=2", "--set=budget.candidates=60", "--set=search.population_size=20",

@@ -61,7 +61,7 @@ def test_the_ending_chooses_the_format(ufh, grid, name, start):
 
 
 def test_the_curves_are_means_of_the_step_functions(ufh, grid, axes):
-    from ufh_cli.experiment.series import select
+    from ufh_cli.analyses.series import select
     from ufh_cli.figures.style import technique_name
 
     ufh("plot", "grid", "--kind=curves")
@@ -83,7 +83,7 @@ def test_the_curves_are_means_of_the_step_functions(ufh, grid, axes):
     ("kind", "column"), [("auc", "auc"), ("reevaluation", "reevaluated_fitness"), ("hits", "hit_fraction")]
 )
 def test_the_strips_have_a_point_a_trial(ufh, grid, axes, kind, column):
-    from ufh_cli.experiment.series import select
+    from ufh_cli.analyses.series import select
 
     ufh("plot", "grid", f"--kind={kind}")
     clouds = [cloud.get_offsets() for cloud in axes().collections if len(cloud.get_offsets()) == 4]

@@ -65,7 +65,7 @@ class Command:
         self.path = path
 
     def __call__(self, *arguments: str, code: int = 0) -> Outcome:
-        from ufh_cli.cli import main
+        from ufh_cli.commands.cli import main
 
         out, err = io.StringIO(), io.StringIO()
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}

@@ -1,1 +1,4 @@
-"""The loop's surroundings: configurations, records, processes, progress."""
+"""An experiment from its configuration to its files: which trials run, and where.
+
+Trials run here, side by side, or one after the other with all workers.
+"""

@@ -12,23 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.schema import BudgetConfig, ExperimentConfig, check_budget
+from ufh_cli.configuration.sweep import Cell, make_cells
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.config import BudgetConfig, ExperimentConfig, check_budget
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.journal import JOURNAL, Journal, experiment_identity
-from ufh_cli.experiment.parallel import Running
-from ufh_cli.experiment.progress import Bar, progress_bar
-from ufh_cli.experiment.recorder import Recorder
-from ufh_cli.experiment.records import Results, decisive, experiment_differences, make_provenance
 from ufh_cli.experiment.side_by_side import Task, run_beside, run_here
-from ufh_cli.experiment.sites import LocalSite, Site, ignore_interrupts
-from ufh_cli.experiment.status import Standing, TrialStanding
-from ufh_cli.experiment.sweep import Cell, make_cells
-from ufh_cli.experiment.trials import Surroundings, TrialRecord, is_parallel, make_setup, make_trial, setup_spec
+from ufh_cli.experiment.trials import Surroundings, is_parallel, make_setup, make_trial, setup_spec
 from ufh_cli.experiment.warm import journal_digest, warm_evaluations
+from ufh_cli.machines.parallel import Running
+from ufh_cli.machines.sites import LocalSite, Site, ignore_interrupts
+from ufh_cli.progress import Bar, progress_bar
+from ufh_cli.records.folder import Results, decisive, experiment_differences, make_provenance
+from ufh_cli.records.journal import JOURNAL, Journal, experiment_identity
+from ufh_cli.records.recorder import Recorder
+from ufh_cli.records.status import Standing, TrialStanding
+from ufh_cli.records.trial_record import TrialRecord
 
 _WRITE_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.25  # seconds
@@ -231,7 +232,7 @@ def _run(
     """Run `tasks` here one by one, or several at a time in processes or on the cluster."""
     site: Site
     if cluster is not None and surroundings.cluster is None:
-        from ufh_cli.experiment.cluster import ClusterSite
+        from ufh_cli.machines.cluster import ClusterSite
 
         site = ClusterSite(cluster, jobs)
     else:

@@ -6,12 +6,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.sweep import Cell
 from ufh_cli.core.trial import Trial
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.parallel import Running
-from ufh_cli.experiment.sites import KeptSite, Site, error_of, ignore_interrupts
-from ufh_cli.experiment.sweep import Cell
-from ufh_cli.experiment.trials import Surroundings, TrialRecord, run_one
+from ufh_cli.experiment.trials import Surroundings, run_one
+from ufh_cli.machines.parallel import Running
+from ufh_cli.machines.sites import KeptSite, Site, error_of, ignore_interrupts
+from ufh_cli.records.trial_record import TrialRecord
 
 Task = tuple[int, int]  # cell, trial
 _TICK = 0.5  # seconds after which finished trials are handed on even when no other follows

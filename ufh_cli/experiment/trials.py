@@ -10,45 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.schema import ExperimentConfig, make_search
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import Technique, make_technique
-from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
 from ufh_cli.core.workers import SimulatedWorkers, Workers, WrongCost
-from ufh_cli.experiment.config import ExperimentConfig, make_search
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.evaluation import SetupSpec, prepare
-from ufh_cli.experiment.journal import Journal
-from ufh_cli.experiment.parallel import ParallelWorkers, Running
-from ufh_cli.experiment.replay import Replay
-from ufh_cli.experiment.sites import HereSite, KeptSite, Site
 from ufh_cli.experiment.warm import warm_evaluations
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """What is written of a finished trial.
-
-    Attributes
-    ----------
-    cell, trial : int
-        Which it was.
-    row : dict
-        The columns of ``trials.csv`` after the swept ones.
-    curve : list of Improvement
-        The rows of ``curves.csv``.
-    best : dict
-        Its entry in ``best.json``.
-    """
-
-    cell: int
-    trial: int
-    row: dict[str, Any]
-    curve: list[Improvement]
-    best: dict[str, Any] = field(default_factory=dict)
+from ufh_cli.machines.evaluation import SetupSpec, prepare
+from ufh_cli.machines.parallel import ParallelWorkers, Running
+from ufh_cli.machines.sites import HereSite, KeptSite, Site
+from ufh_cli.records.journal import Journal
+from ufh_cli.records.replay import Replay
+from ufh_cli.records.trial_record import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -212,7 +189,7 @@ def make_workers(
     if setup.simulated_cost:
         return SimulatedWorkers(setup, config.workers, None if replay is None else replay.evaluate)
     if cluster is not None:
-        from ufh_cli.experiment.cluster import ClusterSite
+        from ufh_cli.machines.cluster import ClusterSite
 
         spec = spec._replace(data=setup.fingerprint())
         site = ClusterSite(cluster, config.workers if config.workers > 1 else None, partial(prepare, spec))

@@ -9,14 +9,15 @@ from typing import Any
 
 import xxhash
 
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.schema import ExperimentConfig, differences
+from ufh_cli.configuration.sweep import make_cells
 from ufh_cli.core.hashing import TaskKeys
 from ufh_cli.core.per_task import TaskFitness
-from ufh_cli.experiment.config import ExperimentConfig, differences
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.evaluation import SetupSpec
-from ufh_cli.experiment.journal import FINISHED, JOURNAL, read_entries
-from ufh_cli.experiment.records import read_experiment
-from ufh_cli.experiment.sweep import make_cells
+from ufh_cli.machines.evaluation import SetupSpec
+from ufh_cli.records.folder import read_experiment
+from ufh_cli.records.journal import JOURNAL, read_entries
+from ufh_cli.records.outcome import FINISHED
 
 Evaluations = list[tuple[Hashable, float]]  # keys and fitnesses, in the order in which they were found
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ufh_cli.experiment.best import best_candidate
-from ufh_cli.experiment.series import Series
+from ufh_cli.analyses.best import best_candidate
+from ufh_cli.analyses.series import Series
 from ufh_cli.figures.style import figure, labels_of, notice_of
 
 _COLUMNS = 2

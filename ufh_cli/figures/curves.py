@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ufh_cli.analyses.series import Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.timecourse import Band, average
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import Series
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _POINTS = 400

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ufh_cli.analyses.baseline import condition_label
+from ufh_cli.analyses.best import best_candidate
+from ufh_cli.analyses.series import Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.rng import Rng
-from ufh_cli.experiment.baseline import condition_label
-from ufh_cli.experiment.best import best_candidate
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.progress import progress_bar
-from ufh_cli.experiment.series import Series
 from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, line_styles, notice_of, technique_name
+from ufh_cli.progress import progress_bar
 
 _COLUMNS = 2
 _BINS = 24

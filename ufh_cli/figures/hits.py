@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ufh_cli.analyses.series import Series
 from ufh_cli.core.techniques import CACHES
-from ufh_cli.experiment.series import Series
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _POINTS = 200

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from ufh_cli.experiment.comparable import mixture
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import MIDWAY, Series
+from ufh_cli.analyses.comparable import mixture
+from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.best import plot_best
 from ufh_cli.figures.curves import plot_curves
 from ufh_cli.figures.distribution import plot_distribution, plot_evaluations

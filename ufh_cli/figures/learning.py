@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ufh_cli.analyses.best import best_candidate
+from ufh_cli.analyses.series import Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves
-from ufh_cli.experiment.best import best_candidate
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.progress import progress_bar
-from ufh_cli.experiment.series import Series
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
+from ufh_cli.progress import progress_bar
 
 _WINDOW = 20
 

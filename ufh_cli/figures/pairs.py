@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ufh_cli.analyses.equivalents import Equivalents
 from ufh_cli.core.setup import Setup
-from ufh_cli.experiment.equivalents import Equivalents
 from ufh_cli.figures.style import figure
 
 

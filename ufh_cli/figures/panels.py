@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ufh_cli.experiment.baseline import condition_label, with_baselines
-from ufh_cli.experiment.series import Series
+from ufh_cli.analyses.baseline import condition_label, with_baselines
+from ufh_cli.analyses.series import Series
 from ufh_cli.figures.curves import draw_bands
 from ufh_cli.figures.style import figure, notice_of, technique_name
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ufh_cli.experiment.baseline import key_words
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import Series
+from ufh_cli.analyses.baseline import key_words
+from ufh_cli.analyses.series import Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.style import AXIS_LABELS, figure, line_styles, notice_of, technique_name
 
 _WIDE = 30.0  # ratio of the largest to the smallest value from which the axis is logarithmic

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ufh_cli.experiment.baseline import condition_label, with_baselines
-from ufh_cli.experiment.series import Series
+from ufh_cli.analyses.baseline import condition_label, with_baselines
+from ufh_cli.analyses.series import Series
 from ufh_cli.figures.style import COLOURS, MARKERS, figure, notice_of, technique_name
 
 

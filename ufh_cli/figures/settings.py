@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ufh_cli.experiment.calibrate import Setting
-from ufh_cli.experiment.collisions import ModelsPerKey
+from ufh_cli.analyses.calibrate import Setting
+from ufh_cli.analyses.collisions import ModelsPerKey
 from ufh_cli.figures.style import figure
 
 

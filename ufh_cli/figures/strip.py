@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ufh_cli.experiment.baseline import conditions, key_words
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import MIDWAY, Series
+from ufh_cli.analyses.baseline import conditions, key_words
+from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.hits import with_cache
 from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, notice_of, style_of
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ufh_cli.experiment.baseline import condition_label, conditions
-from ufh_cli.experiment.errors import InputError
-from ufh_cli.experiment.series import MIDWAY, Series
+from ufh_cli.analyses.baseline import condition_label, conditions
+from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.configuration.errors import InputError
 
 COLOURS = ("#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3a7d44", "#b07d62")
 DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))

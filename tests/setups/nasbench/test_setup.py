@@ -13,10 +13,10 @@ from setups.nasbench import NasBench
 from setups.nasbench.space import SPEC_MASK, to_matrix_ops
 from setups.nasbench.store import open_table
 from setups.nasbench.table import write_table
+from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.hashing import FunctionalHash, functional_key
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.trial import functional_keys
-from ufh_cli.experiment.config import make_config, read_config
 from ufh_cli.experiment.trials import make_trial
 from ufh_cli.testing import CHECKS
 

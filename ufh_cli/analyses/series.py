@@ -1,0 +1,147 @@
+"""Results in the form that tables, comparisons and figures want: a series is all trials of one cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ufh_cli.configuration.errors import InputError, nearest
+from ufh_cli.configuration.schema import parse_setting, parse_value
+from ufh_cli.records.folder import Results, find_results
+
+MIDWAY = "midway_reevaluated_fitness"
+
+
+@dataclass(frozen=True)
+class Series:
+    """The trials of one cell of one experiment.
+
+    Attributes
+    ----------
+    label : str
+        What tells it from the others shown with it.
+    swept : dict
+        Its swept values.
+    trials : list of dict
+        Its rows of ``trials.csv``, by trial number.
+    curves : dict
+        trial number -> its rows of ``curves.csv``.
+    """
+
+    label: str
+    swept: dict[str, str]
+    trials: list[dict[str, Any]]
+    curves: dict[int, list[dict[str, Any]]]
+    results: Results
+
+    def column(self, name: str) -> np.ndarray:
+        """A column of ``trials.csv`` as floats, shape (trials,).
+
+        Or `MIDWAY`: the fitness on unseen data of what was best at half of the time span; NaN where it was not
+        followed.
+        """
+        if name == MIDWAY:
+            return np.array([self._midway(number) for number in self.numbers], dtype=float)
+        return np.array([row[name] for row in self.trials], dtype=float)
+
+    def _midway(self, number: int) -> float:
+        half, curve = self.time_span / 2, self.curves.get(number, [])
+        return next((row["test_fitness"] for row in reversed(curve) if row["cost"] <= half), float("nan"))
+
+    @property
+    def time_span(self) -> float:
+        """The budget's cost, or the largest cost of the trials where it has none."""
+        return self.budget if self.budget is not None else float(np.nanmax(self.column("cost")))
+
+    @property
+    def budget(self) -> float | None:
+        """The cost after which a trial ends; None when that is not bounded."""
+        cost = self.results.experiment.get("budget", {}).get("cost")
+        if "budget.cost" in self.swept:
+            cost = parse_value(self.swept["budget.cost"])
+        return None if cost in (None, "none") else float(cost)
+
+    def best(self) -> dict[str, Any] | None:
+        """The entry in ``best.json`` of the fittest of all its trials."""
+        entries = [
+            entry
+            for entry in self.results.best
+            if all(entry.get(key) == value for key, value in self.swept.items()) and "fitness" in entry
+        ]
+        return max(entries, key=lambda entry: float(entry["fitness"]), default=None)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The trials' numbers."""
+        return [row["trial"] for row in self.trials]
+
+    @property
+    def technique(self) -> str:
+        """What its trials were run with, such as ``"fec+fcm"``."""
+        return self.swept.get("technique", self.results.experiment.get("technique", "none"))
+
+    @property
+    def cost_unit(self) -> str:
+        """The setup's unit of cost."""
+        return self.trials[0]["cost_unit"] if self.trials else "cost"
+
+
+def split(results: Results) -> list[Series]:
+    """The cells of an experiment, in the order swept."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in results.trials:
+        groups.setdefault(tuple(row[key] for key in results.over), []).append(row)
+    curves: dict[tuple[str, ...], dict[int, list[dict[str, Any]]]] = {}
+    for row in results.curves:
+        cell = tuple(row[key] for key in results.over)
+        curves.setdefault(cell, {}).setdefault(row["trial"], []).append(row)
+    return [
+        Series(
+            label=", ".join(values) if results.over else results.experiment.get("technique", results.name),
+            swept=dict(zip(results.over, values, strict=True)),
+            trials=sorted(rows, key=lambda row: row["trial"]),
+            curves=curves.get(values, {}),
+            results=results,
+        )
+        for values, rows in groups.items()
+    ]
+
+
+def select(name: str, root: Path) -> list[Series]:
+    """The series that ``NAME`` or ``NAME:key=value,key=value`` stands for.
+
+    Raises
+    ------
+    InputError
+        When there are no such results, they hold no such cell, or no trial is finished.
+    """
+    name, _, condition = name.partition(":")
+    results = find_results(name, root)
+    series = split(results)
+    if not series:
+        raise InputError(f"{results.path} has no finished trial yet")
+    for setting in filter(None, re.split(r",(?=[^,]*=)", condition)):  # a value may hold commas
+        key, value = parse_setting(setting)
+        if key not in results.over:
+            raise InputError(f"{name} has no swept key {key!r}; {nearest(key, results.over)}")
+        series = [one for one in series if one.swept[key] == value]
+    if not series:
+        raise InputError(f"{name} has no cell with {condition}")
+    return series
+
+
+def select_all(names: Sequence[str], root: Path) -> list[Series]:
+    """The series of several results; labels are made different where they would be the same."""
+    chosen = [one for name in names for one in select(name, root)]
+    labels = [one.label for one in chosen]
+    return [
+        one
+        if labels.count(one.label) == 1
+        else Series(f"{one.label} ({one.results.name})", one.swept, one.trials, one.curves, one.results)
+        for one in chosen
+    ]

@@ -1,0 +1,209 @@
+"""Results as tables in the terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ufh_cli.analyses.comparable import other_differences
+from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, wilson_interval
+from ufh_cli.analyses.series import Series
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.registry import load_setup, setup_entry_points
+from ufh_cli.records.folder import STOPPED, Results
+from ufh_cli.records.status import Status
+
+# Whatever goes into a file or a pipe is not folded to some terminal's width.
+console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0) -> None:
+    """Print a table, the first `left` columns aligned left, the others right.
+
+    Where the terminal is too narrow for it, the headings stand below each other and the rows beside each other, as many
+    at a time as there is room for, so that no number is cut.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if not rows or _fits(table):
+        console.print(table)
+        return
+    start = 0
+    while start < len(rows):
+        # A column of values is at least one wide, and the space before it.
+        most = min(len(rows) - start, console.width // 2)
+        turned = (_turned(headings, rows[start : start + count]) for count in range(most, 1, -1))
+        block = next(filter(_fits, turned), None) or _turned(headings, rows[start : start + 1])
+        if start:
+            console.print()
+        console.print(block)
+        start += len(block.columns) - 1
+
+
+def _turned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A line a heading, a column a row."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", overflow="fold")
+    for _ in rows:
+        table.add_column(justify="right", overflow="fold")
+    for line in zip(headings, *rows, strict=True):
+        table.add_row(*line)
+    return table
+
+
+def _fits(table: Table) -> bool:
+    """Is the terminal wide enough to fold none of its lines?"""
+    unbounded = console.options.update(width=10_000)
+    return console.measure(table, options=unbounded).maximum <= console.width
+
+
+def print_summary(series: Sequence[Series]) -> None:
+    """A row a cell: means over trials, ± two standard errors."""
+    keys = series[0].results.over if series else []
+    headings = list(keys or ["technique"])
+    headings += ["trials", "AUC", "best", "on unseen data", "candidates", "evaluations", "hits"]
+    counterfactual = any(one.column("comparisons").any() for one in series)
+    if counterfactual:
+        headings.append("wrong hits")
+    hurdles = any(STOPPED in row for one in series for row in one.trials)
+    if hurdles:
+        headings.append(STOPPED)
+    rows = []
+    for one in series:
+        row = [
+            *(one.swept.values() if keys else [one.label]),
+            str(len(one.trials)),
+            *(_mean(one.column(name), 5) for name in ("auc", "best_fitness", "reevaluated_fitness")),
+            *(f"{one.column(name).mean():,.0f}" for name in ("candidates", "evaluations")),
+            _mean(one.column("hit_fraction"), 3),
+        ]
+        if counterfactual:
+            row.append(_collision_rate(one))
+        if hurdles:
+            known = one.trials and STOPPED in one.trials[0]
+            row.append(f"{one.column(STOPPED).mean():,.0f}" if known else "–")
+        rows.append(row)
+    print_table(headings, rows, left=len(keys or ["technique"]))
+    for notice in dict.fromkeys(one.results.notice for one in series):
+        if notice:
+            console.print(f"note: {notice}", style="dim")
+
+
+def print_trials(series: Sequence[Series]) -> None:
+    """A row a trial."""
+    keys = series[0].results.over if series else []
+    columns = (
+        "trial",
+        "auc",
+        "best_fitness",
+        "reevaluated_fitness",
+        "candidates",
+        "evaluations",
+        "hit_fraction",
+        "cost",
+    )
+    rows = []
+    for one in series:
+        for row in one.trials:
+            values = [f"{row[name]:.6g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
+            rows.append([*one.swept.values(), *values, row["stopped_by"]])
+    print_table([*keys, *columns, "stopped_by"], rows)
+
+
+def print_status(results: Results, status: Status) -> None:
+    """Whether an experiment is running, and how far each of its unfinished trials is."""
+    state = "running" if status.running else "finished" if status.finished >= status.total else "interrupted"
+    age = "" if status.age is None else f", last evaluation {status.age:,.0f} s ago"
+    console.print(f"{results.name}: {state}, {status.finished} of {status.total} trials finished{age}")
+    if status.unfinished:
+        rows = []
+        for swept, trial, found in status.unfinished:
+            best = f"{found.best:.6g}" if math.isfinite(found.best) else "–"
+            lost = ", ".join(f"{count} {reason}" for reason, count in sorted(found.lost.items()))
+            rows.append([*swept.values(), str(trial), f"{found.evaluations:,}", best, f"{found.seconds:,.0f}", lost])
+        print_table([*results.over, "trial", "evaluations", "best fitness", "seconds", "lost"], rows)
+    if state == "interrupted":
+        console.print(f"the command that began it goes on from there, with --name {results.name}", style="dim")
+
+
+def print_best(series: Sequence[Series]) -> None:
+    """The fittest candidate of each series."""
+    for one in series:
+        best = one.best()
+        if best is None:
+            continue
+        unseen = float(best["reevaluated_fitness"])
+        console.print(
+            f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
+            f"trial {best['trial']}, key {best['key']}",
+        )
+        console.print(best["description"], soft_wrap=True)
+        if "details" in best:
+            console.print(f"\n{best['details']}", soft_wrap=True)
+
+
+def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:
+    """What `compare` found; `InputError` when that is nothing."""
+    if not differences:
+        raise InputError(NOTHING_FINITE)
+    rows = [
+        [
+            found.quantity,
+            f"{found.first:.6g}",
+            f"{found.second:.6g}",
+            f"{found.difference:+.3g}",
+            f"{found.low:+.3g} … {found.high:+.3g}",
+            f"{found.p_value:.2g}",
+        ]
+        for found in differences
+    ]
+    print_table(["", first.label, second.label, "difference", "95 % interval", "p"], rows, left=1)
+    others = other_differences(first, second)
+    if others:
+        console.print(f"note: the two differ in more than technique, cache, proposals and hash: {'; '.join(others)}")
+    pairs = differences[0].pairs
+    console.print(
+        f"{pairs} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
+        if pairs
+        else "independent trials; Welch's interval, Mann and Whitney's test",
+        style="dim",
+    )
+    for notice in dict.fromkeys([first.results.notice, second.results.notice]):
+        if notice:
+            console.print(f"note: {notice}", style="dim")
+
+
+def print_setups() -> None:
+    """The installed setups and what each is, from the first line of its documentation."""
+    table = Table("setup", "from", "what", box=None, header_style="bold", pad_edge=False)
+    for name, entry in sorted(setup_entry_points().items()):
+        try:
+            what = (load_setup(name).__doc__ or "").strip().partition("\n")[0]
+        except InputError as error:
+            what = str(error)
+        table.add_row(name, entry.dist.name if entry.dist else "", what)
+    console.print(table)
+
+
+def _mean(values: np.ndarray, digits: int) -> str:
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return "–"
+    if values.size == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{values.mean():.{digits}f} ± {2 * values.std(ddof=1) / math.sqrt(values.size):.{digits}f}"
+
+
+def _collision_rate(series: Series) -> str:
+    collisions, comparisons = (int(series.column(name).sum()) for name in ("collisions", "comparisons"))
+    low, high = wilson_interval(collisions, comparisons)
+    rate = collisions / comparisons if comparisons else math.nan
+    return f"{rate:.2%} ({low:.2%} … {high:.2%})"

@@ -1,0 +1,300 @@
+"""An experiment's configuration: its schema, where it comes from, and what is wrong with it in one line."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+
+from ufh_cli.configuration.errors import InputError, nearest
+from ufh_cli.configuration.registry import load_setup
+from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
+from ufh_cli.core.techniques import CACHES, FILTERS, parse_technique
+
+
+def _none_word(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+def _word(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]  # also written 1e6
+OptionalWhole = Annotated[int | None, BeforeValidator(_none_word), BeforeValidator(_whole)]
+OptionalFloat = Annotated[float | None, BeforeValidator(_none_word)]
+OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class HashConfig(_Section):
+    """Methods 3 and 4: the key.
+
+    With ``kind = "per-task"`` each task of an evaluation has a functional key of its own.
+    """
+
+    kind: Literal["functional", "per-task", "structural"] = "functional"
+    mantissa_bits: OptionalWhole = None
+    decimals: OptionalWhole = None
+    cost: OptionalFloat = Field(default=None, ge=0)
+
+
+class CacheConfig(_Section):
+    """Methods 5, 8 and 9: what fec, forgetful-fec and fea do."""
+
+    forget_probability: Annotated[float, Field(ge=0, le=1)] | Literal["1/N"] = 0.1
+    max_evaluations: Whole = Field(default=4, ge=1)
+    max_entries: OptionalWhole = Field(default=None, ge=1)
+    counterfactual: bool = False
+    tolerance: float = Field(default=0.0, ge=0)
+    wait_for_duplicates: bool = False
+    warm: OptionalText = None
+
+
+class ProposalConfig(_Section):
+    """Methods 6 and 7: what fcm and tabulist do."""
+
+    max_tries: Whole = Field(default=100, ge=0)
+    accumulate: bool = True
+    max_seen: Whole = Field(default=10, ge=0)
+
+
+class EvaluationConfig(_Section):
+    """When evaluations are ended early: seconds, megabytes, attempts when a worker dies, and the hurdle.
+
+    Only processes of their own can be ended and replaced: with several workers, a timeout or a memory limit.
+    The hurdle is a percentile of what the latest candidates had after their first stage, `hurdle_window` of them; none
+    is as many as the population has, or 100.
+    """
+
+    timeout: OptionalFloat = Field(default=None, gt=0)
+    memory: OptionalFloat = Field(default=None, gt=0)
+    attempts: Whole = Field(default=3, ge=1)
+    hurdle_percentile: OptionalFloat = Field(default=None, gt=0, le=100)
+    hurdle_window: OptionalWhole = Field(default=None, ge=1)
+
+
+class BudgetConfig(_Section):
+    """When a trial ends."""
+
+    cost: OptionalFloat = Field(default=None, gt=0)
+    candidates: OptionalWhole = Field(default=None, ge=1)
+    target_fitness: OptionalFloat = None
+
+
+class ExperimentConfig(_Section):
+    """One cell of an experiment: everything that decides its results, but for the number of trials."""
+
+    setup: str
+    technique: str = "none"
+    seed: Whole = Field(default=0, ge=0)
+    trials: Whole = Field(default=10, ge=1)
+    workers: Whole = Field(default=1, ge=1)
+    reevaluate: Literal["improvements", "end", "auto"] = "auto"
+    journal: Literal["yes", "no", "auto"] = "auto"
+    search: dict[str, Any] = Field(default_factory=lambda: {"method": "regularized_evolution"})
+    hash: HashConfig = HashConfig()
+    cache: CacheConfig = CacheConfig()
+    proposals: ProposalConfig = ProposalConfig()
+    budget: BudgetConfig = BudgetConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain tables for TOML: what is None is left out."""
+        return _without_none(self.model_dump())
+
+
+def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
+    """Check `tables` and fill in the defaults of the search method and of the setup.
+
+    Raises
+    ------
+    InputError
+        With one line that names the key, what is wrong, and `source`.
+    """
+    try:
+        config = ExperimentConfig.model_validate(dict(tables))
+        parse_technique(config.technique)
+        FunctionalHash(mantissa_bits=config.hash.mantissa_bits, decimals=config.hash.decimals)
+    except ValidationError as error:
+        raise InputError(_first_error(error, ExperimentConfig, "", source)) from error
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from error
+    if config.cache.counterfactual and not set(parse_technique(config.technique)) & set(CACHES):
+        raise InputError(f"{source}: cache.counterfactual needs a cache, but the technique is {config.technique!r}")
+    method = config.search.get("method", "regularized_evolution")
+    if not isinstance(method, str) or method not in SEARCH_METHODS:
+        raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
+    filters = [part for part in parse_technique(config.technique) if part in FILTERS]
+    if filters and not SEARCH_METHODS[method].has_parents:
+        raise InputError(f"{source}: {filters[0]} mutates children, but {method} has no parents; choose another search")
+    parameters = {key: value for key, value in config.search.items() if key != "method"}
+    search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
+    options = _resolved(load_setup(config.setup), config.options, "options", source)
+    resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options})
+    make_search(resolved, source)
+    return resolved
+
+
+def make_search(config: ExperimentConfig, source: str = "search") -> SearchMethod:
+    """A fresh search method for one trial."""
+    parameters = {key: value for key, value in config.search.items() if key != "method"}
+    try:
+        return SEARCH_METHODS[config.search["method"]](**parameters)
+    except ValueError as error:
+        raise InputError(f"{source}: search: {error}") from error
+
+
+def config_directory() -> Path:
+    """Where the configurations that come with ufh are: in the package when installed, else beside it."""
+    inside = Path(__file__).parents[1] / "configs"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "configs"
+
+
+def read_config(setup: str, file: str | None) -> tuple[dict[str, Any], str]:
+    """The tables of a configuration file and its name for messages.
+
+    `file` is a path or the name of a configuration that comes with ufh; None is ``<setup>-lite``, else ``<setup>``,
+    else nothing.
+    """
+    bundled = {path.stem: path for path in sorted(config_directory().glob("**/*.toml"))}
+    if file is None:
+        path = bundled.get(f"{setup}-lite") or bundled.get(setup)
+        if path is None:
+            return {"setup": setup}, "defaults"
+    elif os.path.exists(file):  # a name that no file can have is none either
+        path = Path(file)
+    else:
+        path = bundled.get(file.removesuffix(".toml"))
+        if path is None:
+            raise InputError(f"configuration {file!r} is neither a file nor one of ours; {nearest(file, bundled)}")
+    tables = read_toml(path)
+    tables.pop("provenance", None)  # an experiment's own file is a configuration too
+    return tables, path.name
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; `InputError` where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # numbers too long and tables too deep are not TOML's own
+        raise InputError(f"{path}: cannot be read as TOML: {error}") from error
+
+
+def apply_setting(tables: dict[str, Any], key: str, value: Any) -> None:
+    """Set the dotted `key`, in place: ``apply_setting(t, "hash.mantissa_bits", 8)``.
+
+    Another search method keeps only those of the old one's parameters that it has too.
+    """
+    whole = tables
+    *parents, last = key.split(".")
+    for parent in parents:
+        tables = tables.setdefault(parent, {})
+        if not isinstance(tables, dict):
+            raise InputError(f"{key}: {parent!r} is a value, not a section")
+    tables[last] = value
+    if key == "search.method" and isinstance(value, str) and value in SEARCH_METHODS:
+        known = options_model(SEARCH_METHODS[value]).model_fields
+        whole["search"] = {name: item for name, item in tables.items() if name == "method" or name in known}
+
+
+def parse_value(text: str) -> Any:
+    """A value as TOML has it; what is no TOML value is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    """``key=value`` in its two parts."""
+    key, equals, value = text.partition("=")
+    if not equals or not key or not value:
+        raise InputError(f"{text!r} is not of the form key=value")
+    return key.strip(), value.strip()
+
+
+def differences(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Where two nested tables differ, a line each."""
+    lines = []
+    for key in sorted({*first, *second}):
+        a, b = first.get(key), second.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            lines += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {_shown(a)} there, {_shown(b)} asked for")
+    return lines
+
+
+def check_budget(config: ExperimentConfig, source: str) -> None:
+    """A search must end; what only hashes needs no budget."""
+    if config.budget.cost is None and config.budget.candidates is None:
+        raise InputError(f"{source}: a budget is missing: give budget.cost (--budget) or budget.candidates")
+
+
+def options_model(cls: type) -> type[BaseModel]:
+    """The schema that the keyword-only parameters of a constructor spell out."""
+    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(cls.__init__).parameters.items():  # type: ignore[misc]
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            hint = hints.get(name, Any)
+            if hint is int:
+                hint = Whole
+            elif typing.get_origin(hint) is Literal and all(isinstance(word, str) for word in typing.get_args(hint)):
+                hint = Annotated[hint, BeforeValidator(_word)]  # 0 for "0": the command line has no quotes
+            elif hint is str:
+                hint = Annotated[str, BeforeValidator(_word)]
+            elif type(None) in typing.get_args(hint):
+                hint = Annotated[hint, BeforeValidator(_none_word)]
+            fields[name] = (hint, default)
+    return create_model(cls.__name__, __base__=_Section, **fields)
+
+
+def _resolved(cls: type, given: Mapping[str, Any], section: str, source: str) -> dict[str, Any]:
+    model = options_model(cls)
+    try:
+        return _without_none(model.model_validate(dict(given)).model_dump())
+    except ValidationError as error:
+        raise InputError(_first_error(error, model, f"{section}.", source)) from error
+
+
+def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, source: str) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        for part in where[:-1]:
+            model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
+        return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
+    shown = repr(first["input"])
+    given = f", got {shown[:100]}{'…' * (len(shown) > 100)}" if not isinstance(first["input"], dict) else ""
+    # The alternatives of a union each say what they want.
+    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
+    message = " or ".join(text[0].lower() + text[1:] for text in wanted)
+    return f"{source}: {prefix}{where[0] if len(where) == 1 else '.'.join(where[:2])}: {message}{given}"
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else repr(value)

@@ -1,0 +1,56 @@
+"""An experiment is a sweep: the cells are the product of the swept values. `ufh run` is the sweep of one cell."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.schema import ExperimentConfig, apply_setting, make_config, parse_setting, parse_value
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of swept values.
+
+    Attributes
+    ----------
+    swept : dict
+        The swept keys and their values here, as written; empty for `ufh run`.
+    config : ExperimentConfig
+        The whole configuration with them applied.
+    """
+
+    swept: dict[str, str]
+    config: ExperimentConfig
+
+
+def parse_over(texts: Sequence[str]) -> dict[str, list[str]]:
+    """``["hash.mantissa_bits=1,2", "technique=none,fec"]`` as keys with their values, as written."""
+    over: dict[str, list[str]] = {}
+    for text in texts:
+        key, values = parse_setting(text)
+        if key in over:
+            raise InputError(f"{key} is swept twice")
+        over[key] = [value.strip() for value in values.split(",")]
+        if "" in over[key] or len(set(over[key])) < len(over[key]):
+            raise InputError(f"{key}: the swept values {values!r} are empty or repeated in places")
+    return over
+
+
+def make_cells(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]], source: str) -> list[Cell]:
+    """Every combination of the swept values, each a checked configuration."""
+    for reserved in ("setup", "seed", "trials"):
+        if reserved in over:
+            raise InputError(f"{reserved} cannot be swept: it is one for the whole experiment")
+    cells = []
+    for values in product(*over.values()):
+        swept = dict(zip(over, values, strict=True))
+        applied = copy.deepcopy(dict(tables))
+        for key, value in swept.items():
+            apply_setting(applied, key, parse_value(value))
+        cells.append(Cell(swept, make_config(applied, source)))
+    return cells

@@ -1,0 +1,213 @@
+"""What ``results/NAME`` holds, and how it is read back; `recorder` writes it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ufh_cli.configuration.errors import InputError, nearest
+from ufh_cli.configuration.schema import differences, read_toml
+
+TRIAL_COLUMNS = (
+    "trial", "seed", "status", "auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "cache_hits",
+    "hit_fraction", "cost", "cost_unit", "wall_seconds", "stopped_by", "partial_hits", "collisions", "comparisons",
+    "repeats", "waits", "warm_hits", "lost",
+)  # fmt: skip
+STOPPED = "stopped"  # a further column where there are hurdles
+CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
+_TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
+_FLOAT_COLUMNS = {
+    "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
+}  # fmt: skip
+_OUTCOMES = ("trials.csv", "curves.csv", "best.json")
+_LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
+
+
+class Results:
+    """A finished or running experiment, read back.
+
+    Attributes
+    ----------
+    path, name : Path, str
+        Its folder and the folder's name.
+    experiment : dict
+        The tables of ``experiment.toml``.
+    over : list of str
+        The swept keys.
+    trials, curves : list of dict
+        The rows of the CSV files, numbers as numbers.
+    best : list of dict
+        The entries of ``best.json``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.experiment = read_experiment(path)
+        self.over = list(self.experiment.get("over", {}))
+        self.trials = self._once(read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment))))
+        self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
+        self.best = read_best(path / "best.json")
+
+    def _once(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each trial once; an interruption in the middle of writing may have left a row twice, but not another one."""
+        once: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in rows:
+            where = (*(row[key] for key in self.over), row["trial"])
+            if repr(once.setdefault(where, row)) != repr(row):  # also where numbers are NaN
+                which = ", ".join(f"{key} {row[key]}" for key in (*self.over, "trial"))
+                raise InputError(f"{self.path / 'trials.csv'}: two different rows of {which}")
+        return list(once.values())
+
+    @property
+    def notice(self) -> str:
+        """What every output made of these results shall say about their data."""
+        return str(self.experiment.get("provenance", {}).get("notice", ""))
+
+
+def find_results(name: str, root: Path) -> Results:
+    """The results called `name` below `root`, or in the folder `name`."""
+    return Results(find_folder(name, root))
+
+
+def find_folder(name: str, root: Path) -> Path:
+    """The folder of the results called `name` below `root`, or the folder `name`."""
+    for path in (root / name, Path(name)):
+        if name and os.path.isfile(path / "experiment.toml"):  # a name that no file can have is none either
+            return path
+    known = [path.parent.name for path in root.glob("*/experiment.toml")]
+    raise InputError(f"no results called {name!r} in {root}; {nearest(name, known)}")
+
+
+def read_experiment(path: Path) -> dict[str, Any]:
+    """The tables of ``experiment.toml``."""
+    file = path / "experiment.toml"
+    tables = read_toml(file)
+    kinds = {"setup": str, "seed": int, "trials": int, "budget": dict, "provenance": dict}
+    whole = all(isinstance(tables.get(key), kind) for key, kind in kinds.items())
+    if not whole or not isinstance(tables.get("over", {}), dict):
+        raise InputError(f"{file}: not the configuration of an experiment")
+    for key in ("data", "notice"):
+        if not isinstance(told := tables["provenance"].setdefault(key, ""), str):
+            raise InputError(f"{file}: provenance.{key}: must be text, got {told!r}")
+    budget = tables["budget"] | {key[7:]: 1 for key in tables.get("over", {}) if key.startswith("budget.")}
+    if not budget.keys() & {"cost", "candidates"}:
+        raise InputError(f"{file}: budget: neither cost nor candidates is there")
+    if type(cost := budget.get("cost", 1)) not in (int, float):
+        raise InputError(f"{file}: budget.cost: must be a number, got {cost!r}")
+    return tables
+
+
+def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
+    """What made the results: versions of ufh, Python and the libraries that matter, and the data."""
+    versions = {}
+    for library in ("ufh", *_LIBRARIES):
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return {"data": fingerprint, "notice": notice, "python": platform.python_version(), "versions": versions}
+
+
+def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[str]:
+    """How the experiment in `path`, if there is one, differs from the one given; the number of trials may."""
+    if not os.path.exists(path / "experiment.toml"):  # it is written first: without it, it was taken away
+        return [f"{name} without experiment.toml" for name in _OUTCOMES if os.path.exists(path / name)]
+    old = read_experiment(path)
+    before = old.pop("provenance", {})
+    lines = differences(decisive(old, provenance), decisive(experiment, provenance))
+    for what, default in (("data", ""), ("warm", {})):
+        if before.get(what, default) != provenance.get(what, default):
+            lines.append(f"{what}: {before.get(what, default)!r} there, {provenance.get(what, default)!r} now")
+    return lines
+
+
+def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the results: not how many trials there are, nor how many real workers a trial has."""
+    circumstances = {"trials", "provenance", "journal"}
+    if provenance.get("workers") == "real":
+        circumstances.add("workers")
+    return {key: value for key, value in experiment.items() if key not in circumstances}
+
+
+def trial_columns(experiment: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of ``trials.csv`` after the swept ones."""
+    key = "hurdle_percentile"
+    hurdles = key in experiment.get("evaluation", {}) or f"evaluation.{key}" in experiment.get("over", {})
+    return (*TRIAL_COLUMNS, STOPPED) if hurdles else TRIAL_COLUMNS
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    """The rows of a CSV file as text, without its header; a torn last line is left out."""
+    if not path.exists():
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    complete = text[: text.rfind("\n") + 1]  # a line without its end was torn by a crash
+    try:
+        rows = list(csv.reader(io.StringIO(complete)))
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    if rows and tuple(rows[0]) != tuple(columns):
+        raise InputError(f"{path}: its columns are not those of this experiment: {','.join(rows[0])[:200]}")
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(columns):
+            raise InputError(f"{path}, line {number}: {len(row)} values where {len(columns)} belong")
+    return rows[1:]
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a CSV file by column, numbers as numbers."""
+    table = []
+    for number, row in enumerate(read_rows(path, columns), 2):
+        try:
+            values = [_typed(column, text, columns) for column, text in zip(columns, row, strict=True)]
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
+        table.append(dict(zip(columns, values, strict=True)))
+    return table
+
+
+def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
+    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *CURVE_COLUMNS):
+        return text
+    if column in _FLOAT_COLUMNS:
+        return float(text)
+    if not text.isdecimal():
+        raise ValueError(f"{column}: {text!r} is not a whole number")
+    return int(text)
+
+
+def read_best(path: Path) -> list[dict[str, Any]]:
+    """The entries of ``best.json``."""
+    if not path.exists():
+        return []
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and _is_best(entry) for entry in entries):
+        raise InputError(f"{path}: not a list of best candidates")
+    return entries
+
+
+def _is_best(entry: Mapping[str, Any]) -> bool:
+    if not isinstance(entry.get("trial"), int):
+        return False
+    if "fitness" not in entry:
+        return True  # a trial whose budget ended before its first candidate was finished
+    try:
+        float(entry["fitness"])
+        float(entry["reevaluated_fitness"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return all(isinstance(entry.get(name), str) for name in ("key", "description"))

@@ -1,0 +1,212 @@
+"""Writes what an experiment leaves in ``results/NAME``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from filelock import FileLock, Timeout
+
+from ufh_cli.configuration.errors import InputError
+from ufh_cli.records.folder import (
+    CURVE_COLUMNS,
+    experiment_differences,
+    read_best,
+    read_experiment,
+    read_rows,
+    read_table,
+    trial_columns,
+)
+from ufh_cli.records.trial_record import TrialRecord
+
+_LOCK_PATIENCE = 0.2  # seconds: `ufh status` holds the lock for an instant
+
+
+class Recorder:
+    """Writes one experiment's files. Finished trials are never lost; only one process may write at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The experiment's folder.
+    experiment : dict
+        The configuration as resolved, with the swept keys under ``over``; `trials` does not count when an old
+        experiment is compared with it.
+    provenance : dict
+        Versions and the data's fingerprint, from `make_provenance`.
+    swept : list of dict
+        The swept values of each cell.
+
+    Raises
+    ------
+    InputError
+        When the folder holds another experiment, or somebody else is writing to it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        experiment: Mapping[str, Any],
+        provenance: Mapping[str, Any],
+        swept: Sequence[Mapping[str, str]],
+    ) -> None:
+        self.path = path
+        self.swept = swept
+        self._keys = tuple(swept[0]) if swept else ()
+        self._columns = trial_columns(experiment)
+        self._trials: dict[tuple[int, int], list[str]] = {}
+        self._curves: dict[tuple[int, int], list[list[str]]] = {}
+        self._best: dict[tuple[int, int], dict[str, Any]] = {}
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(path / ".lock")
+            self._lock.acquire(timeout=_LOCK_PATIENCE, poll_interval=0.02)
+        except Timeout as error:
+            raise InputError(f"{path} is being written by another run of ufh") from error
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}") from error
+        with ExitStack() as undo:
+            undo.callback(self.close)  # the lock is given back, whatever goes wrong
+            self._check_same(experiment, provenance)
+            self._load()
+            _write(path / "experiment.toml", tomli_w.dumps(self._tables(experiment, provenance)))
+            self.write_all()
+            undo.pop_all()
+
+    def finished(self) -> set[tuple[int, int]]:
+        """The (cell, trial) that need not be run again."""
+        return set(self._trials)
+
+    def add(self, records: Iterable[TrialRecord]) -> None:
+        """Write finished trials; when this returns they are on disk."""
+        new = []
+        for record in records:
+            where = (record.cell, record.trial)
+            swept = list(self.swept[record.cell].values())
+            self._trials[where] = [*swept, *(_text(record.row[column]) for column in self._columns)]
+            self._curves[where] = [
+                [*swept, str(record.trial), *(_text(value) for value in point)] for point in record.curve
+            ]
+            self._best[where] = {**self.swept[record.cell], **record.best}
+            new.append(where)
+        if new:
+            # The row of trials.csv says that a trial is finished, so it goes last.
+            _append(self.path / "curves.csv", [row for where in new for row in self._curves[where]])
+            self._write_best()
+            _append(self.path / "trials.csv", [self._trials[where] for where in new])
+
+    def write_all(self) -> None:
+        """Write all files anew, in the order of cells and trials whatever the order they were finished in."""
+        order = sorted(self._trials)
+        trials = [self._trials[where] for where in order]
+        curves = [row for where in order for row in self._curves[where]]
+        self._write_best()
+        _write(self.path / "curves.csv", _csv_text([[*self._keys, *CURVE_COLUMNS], *curves]))
+        _write(self.path / "trials.csv", _csv_text([[*self._keys, *self._columns], *trials]))
+
+    def close(self) -> None:
+        """Let others write."""
+        self._lock.release()
+
+    def _write_best(self) -> None:
+        best = [_json_ready(self._best[where]) for where in sorted(self._best)]
+        _write(self.path / "best.json", json.dumps(best, indent=1, ensure_ascii=False) + "\n")
+
+    def _tables(self, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``experiment.toml`` says; as many trials as were ever asked for."""
+        trials = experiment["trials"]
+        if (self.path / "experiment.toml").exists():
+            trials = max(trials, read_experiment(self.path)["trials"])
+        return {**experiment, "trials": trials, "provenance": provenance}
+
+    def _check_same(self, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+        lines = experiment_differences(self.path, experiment, provenance)
+        if lines:
+            raise InputError(f"{self.path} holds another experiment ({'; '.join(lines)}); choose another --name")
+
+    def _load(self) -> None:
+        """Take over what an earlier run finished; a torn last line, and what belongs to it, is dropped."""
+        cells = {tuple(swept.values()): index for index, swept in enumerate(self.swept)}
+        width = len(self._keys)
+        for name, columns in (("trials.csv", self._columns), ("curves.csv", CURVE_COLUMNS)):
+            read_table(self.path / name, (*self._keys, *columns))  # refuses what is no number
+        for row in read_rows(self.path / "trials.csv", (*self._keys, *self._columns)):
+            if tuple(row[:width]) in cells:
+                self._trials[cells[tuple(row[:width])], int(row[width])] = row
+        self._curves = {where: [] for where in self._trials}
+        for row in read_rows(self.path / "curves.csv", (*self._keys, *CURVE_COLUMNS)):
+            where = (cells.get(tuple(row[:width]), -1), int(row[width]))
+            if where in self._curves:
+                self._curves[where].append(row)
+        for entry in read_best(self.path / "best.json"):
+            where = (cells.get(tuple(str(entry.get(key)) for key in self._keys), -1), entry["trial"])
+            if where in self._trials:
+                self._best[where] = entry
+        self._forget_incomplete()
+
+    def _forget_incomplete(self) -> None:
+        """A trial whose curve or best candidate was lost is run again."""
+        width = len(self._keys)
+        reached_place = width + CURVE_COLUMNS.index("best_fitness")
+        best_place = width + self._columns.index("best_fitness")
+        for where, row in list(self._trials.items()):
+            # An interruption in the middle of writing may have left rows twice.
+            curve = self._curves[where] = [list(one) for one in dict.fromkeys(map(tuple, self._curves[where]))]
+            reached = curve[-1][reached_place] if curve else "nan"
+            if reached != row[best_place] or where not in self._best:
+                del self._trials[where], self._curves[where]
+                self._best.pop(where, None)
+
+
+def _text(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, float) else str(value)
+
+
+def _json_ready(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no infinities and no NaN: they are written as strings."""
+    return {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in entry.items()
+    }
+
+
+def _csv_text(rows: Iterable[Sequence[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _append(path: Path, rows: list[list[str]]) -> None:
+    try:
+        _put_on_disk(path, "a", _csv_text(rows))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the whole file or nothing of it."""
+    part = path.with_name(path.name + ".part")
+    try:
+        _put_on_disk(part, "w", text)  # else a power cut could leave the new name and none of the text
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _put_on_disk(path: Path, mode: str, text: str) -> None:
+    with path.open(mode, encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: {error.strerror}; what is finished is kept, and the same command goes on from there")
