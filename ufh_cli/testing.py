@@ -97,15 +97,16 @@ def check_evaluations(make_setup: MakeSetup) -> None:
     candidates = _walk(setup, Rng.from_seed(7))
     found = []
     for number, candidate in enumerate(candidates[:_EVALUATED]):
-        fitness, cost = setup.evaluate(candidate, Rng.from_word(number))
-        found.append((float(fitness), float(cost)))
+        evaluation = setup.evaluate(candidate, Rng.from_word(number))
+        fitness, cost = evaluation.fitness, evaluation.cost
+        found.append(evaluation)
         assert isinstance(fitness, (float, np.floating)), f"the fitness is a {type(fitness).__name__}, not a float"
         assert 0 < cost < math.inf, f"the cost of an evaluation is {cost}"
         unseen = setup.reevaluate(candidate, Rng.from_word(number))
         assert isinstance(unseen, (float, np.floating)), f"reevaluate returned a {type(unseen).__name__}, not a float"
     for number, candidate in reversed(list(enumerate(candidates[:_EVALUATED]))):
         again = fresh.evaluate(candidate, Rng.from_word(number))
-        assert np.array_equal(again, found[number], equal_nan=True), "the same seed gave another evaluation"
+        assert _same_evaluation(again, found[number]), "the same seed gave another evaluation"
     assert _all_same(_walk(setup, Rng.from_seed(7)), candidates), "after evaluations the setup proposes otherwise"
 
 
@@ -120,14 +121,36 @@ def check_stages(make_setup: MakeSetup) -> None:
         first = next(setup.evaluate_in_stages(candidate, Rng.from_word(number)))  # and no further
         stages = list(setup.evaluate_in_stages(candidate, Rng.from_word(number)))
         assert len(stages) in (1, 2), f"an evaluation in stages has {len(stages)} of them, not one or two"
-        assert np.array_equal(first, stages[0], equal_nan=True), "the first stage found something else the second time"
+        assert _same_evaluation(first, stages[0]), "the first stage found something else the second time"
         assert all(0 < stage.cost < math.inf for stage in stages), "the cost of a stage is not a number above 0"
-        fitness, cost = fresh.evaluate(candidate, Rng.from_word(number))
+        fitness, cost = fresh.evaluate(candidate, Rng.from_word(number))[:2]
         assert np.array_equal(fitness, stages[-1].fitness, equal_nan=True), (
             "the last stage has another fitness than evaluate"
         )
         assert math.isclose(cost, sum(stage.cost for stage in stages)), (
             "the costs of the stages are not that of evaluate"
+        )
+
+
+def check_objectives(make_setup: MakeSetup) -> None:
+    """Where there are several objectives, each candidate has all of them; what is refined survives being written."""
+    setup = make_setup()
+    for number, candidate in enumerate(_walk(setup, Rng.from_seed(13))[:_EVALUATED]):
+        evaluation = setup.evaluate(candidate, Rng.from_word(number))
+        refined = candidate if evaluation.refined is None else evaluation.refined
+        assert setup.parse(setup.describe(refined)) == refined if evaluation.refined is not None else True, (
+            "a refined candidate is not the same when it has been described and parsed, which a journal needs"
+        )
+        if setup.objectives is None:
+            assert evaluation.objectives == (), "an evaluation has objectives, but the setup names none"
+            continue
+        names, reference = setup.objectives
+        assert len(names) == len(reference) >= 2, "objectives need as many names as coordinates of the reference point"
+        found = setup.objectives_of(refined, evaluation)
+        assert isinstance(found, tuple), f"objectives_of returned a {type(found).__name__}, not a tuple"
+        assert len(found) == len(names), f"there are {len(names)} objectives, but objectives_of found {len(found)}"
+        assert all(isinstance(value, (float, np.floating)) and value == value for value in found), (
+            "an objective is no float, or not a number"
         )
 
 
@@ -143,7 +166,7 @@ def check_tasks(make_setup: MakeSetup) -> None:
         assert all(array.shape[:1] == (count,) for array in arrays), (
             f"there are {count} tasks, but not every array of hashable outputs has a row for each"
         )
-        fitness, cost = fresh.evaluate(candidate, Rng.from_word(number))
+        fitness, cost = fresh.evaluate(candidate, Rng.from_word(number))[:2]
         found, spent = setup.evaluate_tasks(candidate, Rng.from_word(number), [True] * count)
         assert len(found) == count, f"there are {count} tasks, but evaluate_tasks found {len(found)} fitnesses"
         assert np.array_equal(setup.combine_tasks(found), fitness, equal_nan=True), (
@@ -209,6 +232,7 @@ CHECKS: Sequence[Callable[[MakeSetup], None]] = (
     check_evaluations,
     check_stages,
     check_tasks,
+    check_objectives,
     check_descriptions,
     check_structural_keys,
     check_units,
@@ -246,6 +270,11 @@ def _copy(candidate: Any) -> Any:
 def _same(first: Any, second: Any) -> bool:
     """Equal, or pickled alike where equality says nothing of the contents (arrays, objects without ``__eq__``)."""
     return (first == second) is True or pickle.dumps(first) == pickle.dumps(second)
+
+
+def _same_evaluation(first: Evaluation, second: Evaluation) -> bool:
+    """Equal in all that is found, NaN being equal to NaN."""
+    return all(map(_same, first[:-1], second[:-1])) and _same(first.refined, second.refined)
 
 
 def _all_same(first: Sequence[Any], second: Sequence[Any]) -> bool:

@@ -7,6 +7,8 @@ All of them are used alike::
         fitness = cache.store(key, evaluate(candidate))
 
 or in one line, ``fitness = cache.get(key, lambda: evaluate(candidate))``.
+
+What they keep is a number, or a whole `ufh_cli.core.setup.Evaluation`, as the trial's loop has it. None cannot be kept.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Evaluation
 
 
 class FunctionalEquivalenceCache:
@@ -34,7 +37,11 @@ class FunctionalEquivalenceCache:
         nothing.
     warm_keys : set
         Keys that earlier evaluations alone answer for; see `warm`.
+    known : tuple or None
+        Where tasks are cached apart, what the latest look-up found of each.
     """
+
+    known: tuple[float | None, ...] | None = None
 
     def __init__(self, *, max_entries: int | None = None) -> None:
         if max_entries is not None and max_entries < 1:
@@ -50,8 +57,8 @@ class FunctionalEquivalenceCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def lookup(self, key: Hashable) -> float | None:
-        """The fitness to use for `key`, or None when the candidate is to be evaluated."""
+    def lookup(self, key: Hashable) -> Any:
+        """What is known of `key`, or None when the candidate is to be evaluated."""
         fitness = self._entries.get(key) if self.max_entries is None else self._find(key)
         if fitness is None:
             self.misses += 1
@@ -59,8 +66,8 @@ class FunctionalEquivalenceCache:
             self.hits += 1
         return fitness
 
-    def store(self, key: Hashable, fitness: float) -> float:
-        """Take in an evaluation's outcome; returns the fitness that the search is to be told.
+    def store(self, key: Hashable, fitness: Any) -> Any:
+        """Take in an evaluation's outcome; returns what the search is to be told.
 
         Where two evaluations of a key were under way at once, the one that finished first stays.
         """
@@ -68,13 +75,13 @@ class FunctionalEquivalenceCache:
             self._insert(key, fitness)
         return fitness
 
-    def get(self, key: Hashable, evaluate: Callable[[], float]) -> float:
-        """The fitness of `key`, evaluating only where there is none."""
+    def get(self, key: Hashable, evaluate: Callable[[], Any]) -> Any:
+        """What is known of `key`, evaluating only where there is nothing."""
         fitness = self.lookup(key)
         return self.store(key, evaluate()) if fitness is None else fitness
 
-    def warm(self, evaluations: Iterable[tuple[Hashable, float]]) -> None:
-        """Take in what an earlier search found: keys and fitnesses, in the order of that search."""
+    def warm(self, evaluations: Iterable[tuple[Hashable, Any]]) -> None:
+        """Take in what an earlier search found: keys and evaluations, in the order of that search."""
         for key, fitness in evaluations:
             if self._wants(key):
                 self.store(key, fitness)
@@ -124,7 +131,7 @@ class ForgetfulCache(FunctionalEquivalenceCache):
         self.forget_probability = forget_probability
         self._rng = rng
 
-    def lookup(self, key: Hashable) -> float | None:
+    def lookup(self, key: Hashable) -> Any:
         entry = self._find(key)
         if entry is None:
             self.misses += 1
@@ -139,7 +146,7 @@ class ForgetfulCache(FunctionalEquivalenceCache):
             self._entries[key] = (fitness, queries)
         return fitness
 
-    def store(self, key: Hashable, fitness: float) -> float:
+    def store(self, key: Hashable, fitness: Any) -> Any:
         if self._find(key) is None:
             self._insert(key, (fitness, 1))
         return fitness
@@ -157,8 +164,8 @@ class AggregatingCache(FunctionalEquivalenceCache):
 
     Notes
     -----
-    The search is told the running mean, as §6.2.3 says. (The last branch of Method 9 as printed would overwrite the
-    entry with one evaluation.)
+    The search is told the running mean, as §6.2.3 says, of each objective where there are several. (The last branch of
+    Method 9 as printed would overwrite the entry with one evaluation.)
     """
 
     def __init__(self, *, max_evaluations: int = 4, max_entries: int | None = None) -> None:
@@ -167,7 +174,7 @@ class AggregatingCache(FunctionalEquivalenceCache):
             raise ValueError(f"max_evaluations must be at least 1, got {max_evaluations}")
         self.max_evaluations = max_evaluations
 
-    def lookup(self, key: Hashable) -> float | None:
+    def lookup(self, key: Hashable) -> Any:
         entry = self._find(key)
         if entry is None:
             self.misses += 1
@@ -182,11 +189,33 @@ class AggregatingCache(FunctionalEquivalenceCache):
     def _wants(self, key: Hashable) -> bool:
         return self._entries.get(key, (0.0, 0))[1] < self.max_evaluations
 
-    def store(self, key: Hashable, fitness: float) -> float:
-        mean, count = self._entries.get(key, (0.0, 0))
-        if math.isinf(mean) or math.isinf(fitness):  # the incremental formula would make NaN of them
-            mean = -math.inf if -math.inf in (mean, fitness) else math.inf
-        else:
-            mean += (fitness - mean) / (count + 1)
+    def store(self, key: Hashable, fitness: Any) -> Any:
+        mean, count = self._entries.get(key, (None, 0))
+        mean = _mean(mean, fitness, count)
         self._insert(key, (mean, count + 1))
         return mean
+
+
+def _mean(mean: Any, new: Any, count: int) -> Any:
+    """The mean of `count` earlier values, which is `mean`, and a new one; of evaluations, of all that they found."""
+    if not isinstance(new, Evaluation):
+        return _running_mean(0.0 if mean is None else mean, new, count)
+    if mean is None:
+        return new
+    return new._replace(
+        fitness=_running_mean(mean.fitness, new.fitness, count),
+        objectives=tuple(
+            _running_mean(old, one, count) for old, one in zip(mean.objectives, new.objectives, strict=True)
+        ),
+    )
+
+
+def _running_mean(mean: float, new: float, count: int) -> float:
+    if math.isnan(new):  # as everywhere
+        new = -math.inf
+    if math.isinf(mean) or math.isinf(new):  # the incremental formula would make NaN of them
+        return -math.inf if -math.inf in (mean, new) else math.inf
+    change = (new - mean) / (count + 1)
+    if math.isinf(change):  # they are far apart
+        change = new / (count + 1) - mean / (count + 1)
+    return mean + change

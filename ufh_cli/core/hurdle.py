@@ -65,52 +65,20 @@ class RollingHurdle:
             insort(self._unique, early)
 
 
-class StagedFitness(float):
-    """A fitness that remembers its first stage, in a cache as well.
-
-    Attributes
-    ----------
-    early : float
-        The fitness after the first stage.
-    stopped : bool
-        The evaluation was stopped there, and `early` is all that is known. Later candidates with its key are told the
-        same, even where the hurdle has sunk since: a cached fitness is what was found.
-    """
-
-    early: float
-    stopped: bool
-
-    @classmethod
-    def of(cls, fitness: float, early: float, hurdle: float) -> StagedFitness:
-        """What an evaluation found that had to reach `hurdle`; minus infinity for NaN."""
-        staged = cls(fitness if fitness == fitness else -math.inf)
-        staged.early = early
-        staged.stopped = early < hurdle
-        return staged
-
-
-def evaluate_to_hurdle(setup: Setup, candidate: Any, rng: Rng, hurdle: float) -> tuple[Evaluation, float]:
-    """Evaluate `candidate`, to the end only if its first stage reaches `hurdle`.
-
-    Returns
-    -------
-    evaluation : Evaluation
-        Of the whole, or of the first stage where that was the end of it.
-    early : float
-        The fitness after the first stage; minus infinity for NaN.
-    """
+def evaluate_to_hurdle(setup: Setup, candidate: Any, rng: Rng, hurdle: float) -> Evaluation:
+    """Evaluate `candidate`, to the end only if its first stage reaches `hurdle`; the evaluation says which it was."""
     stages = setup.evaluate_in_stages(candidate, rng)
     first = next(stages)
     early = float(first.fitness) if first.fitness == first.fitness else -math.inf
     if early < hurdle:
-        return Evaluation(early, first.cost), early
+        return first._replace(fitness=early, early=early, stopped=True)
     found = [first, *stages]
-    return Evaluation(found[-1].fitness, sum(stage.cost for stage in found)), early
+    return found[-1]._replace(cost=sum(stage.cost for stage in found), early=early)
 
 
-def hurdle_again(cached: float) -> float:
+def hurdle_again(cached: Evaluation) -> float:
     """The hurdle of a counterfactual evaluation: to be compared with `cached`, it must end where that one did."""
-    return math.inf if isinstance(cached, StagedFitness) and cached.stopped else -math.inf
+    return math.inf if cached.stopped else -math.inf
 
 
 def check_hurdle(setup: Setup, technique: Technique) -> None:

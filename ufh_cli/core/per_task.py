@@ -15,28 +15,7 @@ import numpy as np
 from ufh_cli.core.cache import AggregatingCache, FunctionalEquivalenceCache
 from ufh_cli.core.hashing import FunctionalHash, TaskKeys
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
-
-TaskValues = tuple[float | None, ...]  # of each task its fitness, or None
-
-
-class TaskFitness(float):
-    """A fitness that remembers what was found on each task.
-
-    Attributes
-    ----------
-    tasks : tuple of float or None
-        None where it was known before, so that the candidate was not evaluated on it.
-    """
-
-    tasks: TaskValues
-
-    @classmethod
-    def of(cls, fitness: float, tasks: TaskValues) -> TaskFitness:
-        """What an evaluation found; minus infinity for NaN."""
-        found = cls(_no_nan(fitness))
-        found.tasks = tasks
-        return found
+from ufh_cli.core.setup import Evaluation, Setup, TaskValues
 
 
 class PerTaskCache(FunctionalEquivalenceCache):
@@ -55,7 +34,7 @@ class PerTaskCache(FunctionalEquivalenceCache):
         What the latest look-up found of each task.
     """
 
-    known: TaskValues = ()
+    known: TaskValues | None = ()
 
     def __init__(self, cache: FunctionalEquivalenceCache, combine: Callable[[Sequence[float]], float]) -> None:
         if isinstance(cache, AggregatingCache):
@@ -67,23 +46,23 @@ class PerTaskCache(FunctionalEquivalenceCache):
     def __len__(self) -> int:
         return len(self.of_tasks)
 
-    def lookup(self, key: Hashable) -> float | None:
+    def lookup(self, key: Hashable) -> Evaluation | None:
         self.known = tuple(self.of_tasks.lookup(one) for one in _numbered(key))
         known = [fitness for fitness in self.known if fitness is not None]
         if len(known) == len(self.known):
             self.hits += 1
-            return _no_nan(self._combine(known))
+            return Evaluation(_no_nan(self._combine(known)), 0.0)
         self.partial_hits += bool(known)
         self.misses += not known
         return None
 
-    def store(self, key: Hashable, fitness: float) -> float:
-        for one, found in _found(key, fitness):
+    def store(self, key: Hashable, evaluation: Evaluation) -> Evaluation:
+        for one, found in _found(key, evaluation):
             self.of_tasks.store(one, found)
-        return fitness
+        return evaluation
 
-    def warm(self, evaluations: Iterable[tuple[Hashable, float]]) -> None:
-        self.of_tasks.warm(pair for key, fitness in evaluations for pair in _found(key, fitness))
+    def warm(self, evaluations: Iterable[tuple[Hashable, Evaluation]]) -> None:
+        self.of_tasks.warm(pair for key, evaluation in evaluations for pair in _found(key, evaluation))
         self.warm_keys = self.of_tasks.warm_keys
 
     def is_warm(self, key: Hashable) -> bool:
@@ -98,9 +77,9 @@ def _numbered(key: Any) -> Iterable[tuple[int, int]]:
     return enumerate(key)
 
 
-def _found(key: Any, fitness: float) -> Iterable[tuple[Hashable, float]]:
-    assert isinstance(fitness, TaskFitness)
-    return ((one, found) for one, found in zip(_numbered(key), fitness.tasks, strict=True) if found is not None)
+def _found(key: Any, evaluation: Evaluation) -> Iterable[tuple[Hashable, float]]:
+    assert evaluation.tasks is not None
+    return ((one, found) for one, found in zip(_numbered(key), evaluation.tasks, strict=True) if found is not None)
 
 
 def task_keys(setup: Setup, functional_hash: FunctionalHash) -> Callable[[Any], TaskKeys]:
@@ -117,21 +96,17 @@ def task_keys(setup: Setup, functional_hash: FunctionalHash) -> Callable[[Any], 
     return keys
 
 
-def evaluate_unknown(setup: Setup, candidate: Any, rng: Rng, known: TaskValues) -> tuple[Evaluation, TaskValues]:
+def evaluate_unknown(setup: Setup, candidate: Any, rng: Rng, known: TaskValues) -> Evaluation:
     """Evaluate `candidate` on those tasks that are not `known`.
 
-    Returns
-    -------
-    evaluation : Evaluation
-        The fitness over all tasks, the known ones included, and what the others took.
-    found : tuple of float or None
-        The fitness on each of the others; minus infinity for NaN.
+    The evaluation's fitness is over all tasks, the known ones included, its cost what the others took; on these it has
+    the fitness of each, minus infinity for NaN.
     """
     fitnesses, cost = setup.evaluate_tasks(candidate, rng, [value is None for value in known])
     found = [_no_nan(value) for value in fitnesses]
     whole = [new if old is None else old for new, old in zip(found, known, strict=True)]
     new = tuple(value if old is None else None for value, old in zip(found, known, strict=True))
-    return Evaluation(setup.combine_tasks(whole), cost), new
+    return Evaluation(setup.combine_tasks(whole), cost, tasks=new)
 
 
 def check_per_task(setup: Setup) -> None:

@@ -14,19 +14,54 @@ from ufh_cli.core.rng import Rng
 C = TypeVar("C")  # a candidate: immutable, picklable, small
 
 
+TaskValues = tuple[float | None, ...]  # of each task its fitness, or None
+
+
 class Evaluation(NamedTuple):
-    """What one evaluation (Method 2) found.
+    """What one evaluation (Method 2) found. It travels whole: through workers, journal, caches and search methods.
 
     Attributes
     ----------
     fitness : float
-        What the search maximises. NaN counts as minus infinity.
+        What methods of one objective maximise. NaN counts as minus infinity.
     cost : float
         What it took, in the setup's `cost_unit`, the hash not included.
+    objectives : tuple of float
+        All maximised; empty where the setup has but one. See `Setup.objectives`.
+    early : float or None
+        The fitness after the first stage, where there is a hurdle.
+    stopped : bool
+        A hurdle ended it after that stage, so that `early` is all that is known. Later candidates with its key are told
+        the same, even where the hurdle has sunk since: a cache answers with what was found.
+    tasks : tuple of float or None, or None
+        Where tasks are cached apart: the fitness on each; None on one that was known before and not evaluated.
+    refined : candidate or None
+        The candidate with what the evaluation learnt, such as fitted constants; it takes the candidate's place. Its
+        `Setup.describe` must be read back by `Setup.parse` without loss, for the journal keeps it so.
     """
 
     fitness: float
     cost: float
+    objectives: tuple[float, ...] = ()
+    early: float | None = None
+    stopped: bool = False
+    tasks: TaskValues | None = None
+    refined: Any = None
+
+
+class Objectives(NamedTuple):
+    """The several objectives of a setup, all maximised.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What each is, for tables and axes.
+    reference : tuple of float
+        The point from which the hypervolume is measured; what is not above it in each objective counts nothing.
+    """
+
+    names: tuple[str, ...]
+    reference: tuple[float, ...]
 
 
 class Curves(NamedTuple):
@@ -76,6 +111,8 @@ class Setup(ABC, Generic[C]):
         Each array of `hashable_outputs` then has a row a task, that tells how a candidate behaves on it.
     staged : bool
         True when `evaluate_in_stages` has a cheap first stage, after which a hurdle may stop a candidate.
+    objectives : Objectives or None
+        Of a setup that, with its options, has several; None where `Evaluation.fitness` says all.
     data_actions : mapping of str to callable
         What ``ufh data ACTION SETUP`` can do: ``"fetch"``, ``"convert"``, ``"verify"``. Each takes
         ``source: Path | None`` and ``progress: Callable[[int, int | None], None]`` (done, total), and returns a
@@ -92,6 +129,7 @@ class Setup(ABC, Generic[C]):
     few_structures: ClassVar[bool] = False
     tasks: int = 0
     staged: bool = False
+    objectives: Objectives | None = None
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
     prepared: ClassVar[str] = "its data"
 
@@ -142,6 +180,14 @@ class Setup(ABC, Generic[C]):
     def combine_tasks(self, fitnesses: Sequence[float]) -> float:
         """The fitness over all tasks, of the fitness on each."""
         raise ValueError("this setup's evaluations do not consist of tasks")
+
+    def objectives_of(self, candidate: C, evaluation: Evaluation) -> tuple[float, ...]:
+        """The objectives of `candidate`, of which `evaluation` tells how well it behaves; where there are several.
+
+        A cache answers with the evaluation of another candidate that behaves alike. What the key does not know of, such
+        as a candidate's size, is to be computed from `candidate` itself, here.
+        """
+        return evaluation.objectives
 
     @abstractmethod
     def reevaluate(self, candidate: C, rng: Rng) -> float:

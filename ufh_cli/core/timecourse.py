@@ -24,23 +24,22 @@ def area_under_curve(costs: Sequence[float], fitness: Sequence[float], duration:
     Parameters
     ----------
     costs, fitness : sequences of the same length
-        When the best changed, ascending, and to what. Before the first finite fitness f is taken to be that one: no
-        fitness is neutral, and every search pays for its first evaluation.
+        When the best changed, ascending, and to what. Before the first fitness above −inf f is taken to be that one:
+        no fitness is neutral, and every search pays for its first evaluation.
     duration : float
         T; what comes later does not count.
 
     Returns
     -------
     float
-        NaN when there is no point or no duration.
+        NaN when there is no such point or no duration; +inf when the best is +inf for some of it.
     """
-    points = [
-        (cost, value) for cost, value in zip(costs, fitness, strict=True) if cost <= duration and np.isfinite(value)
-    ]
+    points = [(cost, value) for cost, value in zip(costs, fitness, strict=True) if cost <= duration and value > -np.inf]
     if not points or duration <= 0:
         return float("nan")
     edges = [0.0, *(cost for cost, _ in points[1:]), duration]
-    return sum((edges[i + 1] - edges[i]) * points[i][1] for i in range(len(points))) / duration
+    spans = [(edges[i + 1] - edges[i], points[i][1]) for i in range(len(points))]
+    return sum(span * value for span, value in spans if span) / duration
 
 
 def on_grid(costs: Sequence[float], values: Sequence[float], grid: np.ndarray) -> np.ndarray:

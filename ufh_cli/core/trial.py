@@ -4,126 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from ufh_cli.core.budget import Budget
+from ufh_cli.core.front import Archive
 from ufh_cli.core.hashing import FunctionalHash
-from ufh_cli.core.hurdle import RollingHurdle, StagedFitness, check_hurdle, hurdle_again
-from ufh_cli.core.per_task import PerTaskCache, TaskFitness, check_per_task
-from ufh_cli.core.rng import Rng
+from ufh_cli.core.hurdle import RollingHurdle, check_hurdle, hurdle_again
+from ufh_cli.core.per_task import PerTaskCache, check_per_task
 from ufh_cli.core.search import Individual, SearchMethod
 from ufh_cli.core.setup import Setup
+from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
-from ufh_cli.core.timecourse import Improvement, area_under_curve
+from ufh_cli.core.timecourse import Improvement
+from ufh_cli.core.trial_result import TrialResult
 from ufh_cli.core.workers import Job, SimulatedWorkers, Workers
 
-_STALLED = 100_000  # candidates in a row at no cost: all that the search reaches is in the cache
+_STALLED = 10_000  # keys in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
 
-
-@dataclass(frozen=True)
-class Streams:
-    """The independent random streams of one trial, all from ``SeedSequence([seed, trial])``.
-
-    Hashing has none: its seeds are fixed inside the setup.
-    """
-
-    search: Rng
-    evaluation: Rng
-    cache: Rng
-    reevaluation: Rng
-
-    @classmethod
-    def of(cls, seed: int, trial: int) -> Streams:
-        return cls(*(Rng.from_seed(child) for child in np.random.SeedSequence([seed, trial]).spawn(4)))
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a trial ends: at the first of these.
-
-    Attributes
-    ----------
-    cost : float
-        In the setup's unit, hashing included. What would finish later does not count.
-    candidates : int or None
-        Method 1's N.
-    target_fitness : float or None
-        A best fitness that is good enough.
-    """
-
-    cost: float = math.inf
-    candidates: int | None = None
-    target_fitness: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.cost > 0:
-            raise ValueError(f"the budget's cost must be above 0, got {self.cost}")
-        if self.candidates is not None and self.candidates < 1:
-            raise ValueError(f"the budget's candidates must be at least 1, got {self.candidates}")
-        if math.isinf(self.cost) and self.candidates is None:
-            raise ValueError("a budget needs a cost or a number of candidates")
-
-
-@dataclass
-class TrialResult:
-    """What a trial leaves behind.
-
-    Attributes
-    ----------
-    curve : list of Improvement
-        f(t): a row each time the best changed.
-    best : Individual or None
-        The fittest individual; the first of equals.
-    candidates, evaluations : int
-        Proposed and finished within the budget; of those, evaluated.
-    cache_hits, partial_hits, collisions, comparisons : int
-        Full and partial hits of the cache (partial: FEA wants a further evaluation, or some tasks of several are
-        known); in counterfactual mode, wrong hits and hits compared.
-    repeats, waits : int
-        In a distributed search, evaluations of a key that was being evaluated already, and full hits that waited for
-        such an evaluation instead.
-    warm_hits : int
-        Of the full hits, those that evaluations of an earlier experiment answered.
-    lost : int
-        Of the evaluations, those that could not be finished; their candidates have the lowest fitness.
-    stopped : int
-        Of the evaluations, those that a hurdle stopped.
-    cost : float
-        Spent when the trial ended, in the setup's unit.
-    duration : float
-        T of the AUC: the budget's cost, or the cost spent where the budget has none.
-    stopped_by : str
-        ``"budget"``, ``"candidates"``, ``"target"``, or ``"stalled"`` when for very long nothing had any cost.
-    """
-
-    curve: list[Improvement] = field(default_factory=list)
-    best: Individual | None = None
-    reevaluated_fitness: float = math.nan
-    candidates: int = 0
-    evaluations: int = 0
-    cache_hits: int = 0
-    partial_hits: int = 0
-    collisions: int = 0
-    comparisons: int = 0
-    repeats: int = 0
-    waits: int = 0
-    warm_hits: int = 0
-    lost: int = 0
-    stopped: int = 0
-    cost: float = 0.0
-    duration: float = 0.0
-    stopped_by: str = ""
-
-    @property
-    def auc(self) -> float:
-        return area_under_curve([p.cost for p in self.curve], [p.best_fitness for p in self.curve], self.duration)
-
-    @property
-    def hit_fraction(self) -> float:
-        return self.cache_hits / self.candidates if self.candidates else math.nan
+__all__ = ["Budget", "KeyFunction", "Streams", "Trial", "TrialResult", "functional_keys", "run_trial"]
 
 
 class Trial:
@@ -192,6 +91,9 @@ class Trial:
         self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
         self._waiting: dict[Hashable, list[Job]] = {}
         self.result = TrialResult()
+        self.archive: Archive[Individual] | None = None
+        if setup.objectives is not None:
+            self.archive = Archive(setup.objectives.reference)
         search.start(setup)
 
     def run(self) -> TrialResult:
@@ -200,10 +102,6 @@ class Trial:
         limit = math.inf if budget.candidates is None else budget.candidates
         target = budget.target_fitness
         submit, start, wait, finish = workers.submit, self._start, workers.next, self._finish
-        if self.hurdle is not None:  # apart, so that other searches need not ask
-            start, finish = self._start_at_hurdle, self._finish_at_hurdle
-        elif isinstance(self.technique.cache, PerTaskCache):
-            start, finish = self._start_per_task, self._finish_per_task
         # Keys that have a cost make every candidate cost something.
         may_stall = not (self.key_cost and (self.technique.filters or self.technique.cache is not None))
         result.stopped_by = "candidates"
@@ -222,7 +120,7 @@ class Trial:
                 continue
             finish(job)
             if may_stall:
-                free = free + 1 if workers.clock == before else 0
+                free = free + job.keys if workers.clock == before else 0
                 before = workers.clock
                 if free >= _STALLED and budget.candidates is None:
                     result.stopped_by = "stalled"
@@ -234,29 +132,38 @@ class Trial:
             result.stopped_by = "budget"
         result.cost = min(workers.clock, budget.cost)
         result.duration = result.cost if math.isinf(budget.cost) else budget.cost
-        if result.best is not None:
+        if self.archive is not None:
+            result.front = [individual for _, individual in self.archive]
+        elif result.best is not None:
             result.reevaluated_fitness = self._test_fitness(result.best)
         return result
 
     def _start(self) -> Job:
         """Propose a candidate and look it up (the upper half of Methods 5 to 9)."""
-        technique = self.technique
+        technique, hurdle = self.technique, self.hurdle
         individual, hashes = self._propose()
         number = self.proposed
         self.proposed += 1
         seed = self._next_seed()  # one a candidate, hit or miss: the same under every technique
         cache = technique.cache
         if cache is None:
-            return Job(individual, number, seed, hashes * self.key_cost, None, True)
-        if individual.key is None:
-            individual.key = self.key(individual.candidate)
-            hashes += 1
-        partial_hits = cache.partial_hits
-        cached = cache.lookup(individual.key)
-        job = Job(individual, number, seed, hashes * self.key_cost, cached, cached is None or technique.counterfactual)
-        if cached is None:
-            job.partial = cache.partial_hits > partial_hits
-            self._note_in_flight(job)
+            job = Job(individual, number, seed, hashes * self.key_cost, None, True)
+        else:
+            if individual.key is None:
+                individual.key = self.key(individual.candidate)
+                hashes += 1
+            partial_hits = cache.partial_hits
+            cached = cache.lookup(individual.key)
+            evaluate = cached is None or technique.counterfactual
+            job = Job(individual, number, seed, hashes * self.key_cost, cached, evaluate)
+            if cached is None:
+                job.partial = cache.partial_hits > partial_hits
+                job.known = cache.known
+                self._note_in_flight(job)
+        if hashes > 1:
+            job.keys = hashes
+        if hurdle is not None:
+            job.hurdle = hurdle.threshold if job.cached is None else hurdle_again(job.cached)
         return job
 
     def _note_in_flight(self, job: Job) -> None:
@@ -300,67 +207,44 @@ class Trial:
     def _finish(self, job: Job) -> None:
         """Take in a finished candidate (the lower half of Methods 5 to 9)."""
         individual, cache, result = job.individual, self.technique.cache, self.result
+        evaluation = job.evaluation
         result.candidates += 1
-        if job.evaluate:
+        if evaluation is not None:
             result.evaluations += 1
-            fitness = job.fitness if job.fitness == job.fitness else -math.inf
-            if job.lost:
-                result.lost += 1
+            result.lost += job.lost
+            result.stopped += evaluation.stopped
         if job.cached is not None:
             result.cache_hits += 1
-            if job.evaluate and not job.lost:
+            if evaluation is not None and not job.lost:
                 result.comparisons += 1
                 # Written so that two equal infinities agree.
-                result.collisions += not (fitness == job.cached or abs(fitness - job.cached) <= self.tolerance)
-            fitness = job.cached
-            if job.waits:
-                result.waits += 1
+                found, known = evaluation.fitness, job.cached.fitness
+                result.collisions += not (found == known or abs(found - known) <= self.tolerance)
+            evaluation = job.cached
+            result.waits += job.waits
             if cache is not None and cache.warm_keys:
                 result.warm_hits += cache.is_warm(individual.key)
-        elif cache is not None and not job.lost:  # what was not measured is not remembered
-            fitness = cache.store(individual.key, fitness)
-            result.partial_hits += job.partial
-            result.repeats += job.repeats
-        individual.fitness = fitness
-        self.search.tell(individual)
-        if fitness > self.best_fitness or result.best is None:
+        else:
+            assert evaluation is not None
+            if evaluation.refined is not None:
+                individual.candidate = evaluation.refined
+            if cache is not None and not job.lost:  # what was not measured is not remembered
+                evaluation = cache.store(individual.key, evaluation)
+                result.partial_hits += job.partial
+                result.repeats += job.repeats
+        individual.evaluation = evaluation
+        individual.fitness = fitness = evaluation[0]
+        if self.archive is not None:
+            self._add_to_archive(job)
+        elif fitness > self.best_fitness or result.best is None:
             self._improve(individual)
+        self.search.tell(individual)
+        if self.hurdle is not None and evaluation.early is not None:  # else lost, or known from an earlier search
+            self.hurdle.observe(evaluation.early)
         if self.observe is not None:
             self.observe(self)
         if cache is not None and job.cached is None:
             self._release(job)
-
-    def _start_at_hurdle(self) -> Job:
-        """`_start`, where there is a hurdle."""
-        assert self.hurdle is not None
-        job = self._start()
-        job.hurdle = self.hurdle.threshold if job.cached is None else hurdle_again(job.cached)
-        return job
-
-    def _finish_at_hurdle(self, job: Job) -> None:
-        """`_finish`, where there is a hurdle: it rolls on."""
-        assert self.hurdle is not None
-        if job.early is not None and job.hurdle is not None:
-            job.fitness = found = StagedFitness.of(job.fitness, job.early, job.hurdle)
-            self.result.stopped += found.stopped
-        self._finish(job)
-        fitness = job.individual.fitness
-        if isinstance(fitness, StagedFitness):  # else lost, or known from an earlier search
-            self.hurdle.observe(fitness.early)
-
-    def _start_per_task(self) -> Job:
-        """`_start`, where tasks are cached apart: those that are known need not be evaluated."""
-        assert isinstance(self.technique.cache, PerTaskCache)
-        job = self._start()
-        if job.cached is None:
-            job.known = self.technique.cache.known
-        return job
-
-    def _finish_per_task(self, job: Job) -> None:
-        """`_finish`, where tasks are cached apart."""
-        if job.tasks is not None:
-            job.fitness = TaskFitness.of(job.fitness, job.tasks)
-        self._finish(job)
 
     def _release(self, job: Job) -> None:
         """An evaluation is over: those that waited for it have its fitness, or, if it was lost, the first is tried."""
@@ -375,20 +259,39 @@ class Trial:
         if not self._in_flight[key]:
             del self._in_flight[key]
         for other in waiting:
-            other.cached = job.individual.fitness
+            other.cached = job.individual.evaluation
             if other.arrived:
-                (self._finish if self.hurdle is None else self._finish_at_hurdle)(other)
+                self._finish(other)
 
     def _improve(self, individual: Individual) -> None:
-        if isinstance(individual.fitness, StagedFitness) and individual.fitness.stopped:
+        """The best so far, in a search with one objective."""
+        if individual.evaluation is not None and individual.evaluation.stopped:
             return  # fitter in another measure
-        result = self.result
-        self.best_fitness = individual.fitness
-        result.best = individual
+        self.result.best = individual
         test = self._test_fitness(individual) if self.follow_test else math.nan
-        result.curve.append(
-            Improvement(self.workers.clock, result.candidates, result.evaluations, individual.fitness, test)
-        )
+        self._note(individual.fitness, test)
+
+    def _add_to_archive(self, job: Job) -> None:
+        """With several objectives f(t) is the hypervolume of all that are not dominated."""
+        individual, result, archive = job.individual, self.result, self.archive
+        evaluation = individual.evaluation
+        assert archive is not None
+        assert evaluation is not None
+        if job.lost or evaluation.stopped:
+            return
+        individual.objectives = self.setup.objectives_of(individual.candidate, evaluation)
+        if result.best is None or individual.fitness > result.best.fitness:
+            result.best = individual
+        if archive.add(individual.objectives, individual) or not result.curve:
+            volume = archive.hypervolume
+            if volume > self.best_fitness:
+                self._note(volume, math.nan)
+
+    def _note(self, best: float, test: float) -> None:
+        """A row of the curve."""
+        result = self.result
+        self.best_fitness = best
+        result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:
         return float(self.setup.reevaluate(individual.candidate, self.streams.reevaluation))

@@ -7,13 +7,13 @@ import math
 import textwrap
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ufh_cli.core.hurdle import evaluate_to_hurdle
-from ufh_cli.core.per_task import TaskValues, evaluate_unknown
+from ufh_cli.core.per_task import evaluate_unknown
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Evaluation, Setup, TaskValues
 
 
 class Job:
@@ -29,18 +29,18 @@ class Job:
         The word that seeds its evaluation.
     cost : float
         What it has cost so far: the hashes, and its evaluation once that is done.
-    cached : float or None
-        The fitness that the cache answered with.
+    cached : Evaluation or None
+        What the cache answered with.
     evaluate : bool
         Whether it is to be evaluated.
     hurdle : float or None
         What its first stage must reach to be evaluated to the end, where there is a hurdle.
-    fitness : float
-        The evaluation's outcome.
-    early : float or None
-        The fitness after the first stage, where there is a hurdle.
-    known, tasks : tuple of float or None
-        Where tasks are cached apart: the fitnesses that the cache answered with, and those of the evaluation.
+    known : tuple of float or None
+        Where tasks are cached apart: the fitnesses that the cache answered with.
+    evaluation : Evaluation or None
+        What was found, once it is.
+    keys : int
+        How many keys were computed for it, and at least 1.
     partial : bool
         The cache knows its key and wants a further evaluation (FEA).
     repeats : bool
@@ -55,15 +55,15 @@ class Job:
     """
 
     # What is seldom otherwise is not set on each job.
+    keys = 1
     partial = False
     repeats = False
     waits = False
     arrived = False
     lost = False
     hurdle: float | None = None
-    early: float | None = None
     known: TaskValues | None = None
-    tasks: TaskValues | None = None
+    evaluation: Evaluation | None = None
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Job:
         number: int,
         seed: int,
         cost: float,
-        cached: float | None,
+        cached: Evaluation | None,
         evaluate: bool,
     ) -> None:
         self.individual = individual
@@ -80,7 +80,6 @@ class Job:
         self.cost = cost
         self.cached = cached
         self.evaluate = evaluate
-        self.fitness = -math.inf
 
     @property
     def key(self) -> Hashable | None:
@@ -109,20 +108,7 @@ class Workers(Protocol):
 
 def evaluate_job(setup: Setup, job: Job) -> Evaluation:
     """The job's evaluation, in this process."""
-    candidate, rng = job.individual.candidate, Rng.from_word(job.seed)
-    if job.hurdle is None and job.known is None:
-        return with_right_cost(setup, candidate, setup.evaluate(candidate, rng))
-    fitness, cost, job.early, job.tasks = evaluate_as_asked(setup, candidate, rng, job.hurdle, job.known)
-    return Evaluation(fitness, cost)
-
-
-class Found(NamedTuple):
-    """An evaluation, with its first stage or its tasks where these were asked for."""
-
-    fitness: float
-    cost: float
-    early: float | None = None
-    tasks: TaskValues | None = None
+    return evaluate_as_asked(setup, job.individual.candidate, Rng.from_word(job.seed), job.hurdle, job.known)
 
 
 class WrongCost(ValueError):
@@ -131,37 +117,39 @@ class WrongCost(ValueError):
 
 def evaluate_as_asked(
     setup: Setup, candidate: Any, rng: Rng, hurdle: float | None = None, known: TaskValues | None = None
-) -> Found:
+) -> Evaluation:
     """Evaluate all of `candidate`, or only its first stage if that misses the `hurdle`, or the tasks not `known`.
 
     Raises
     ------
     WrongCost
-        See `with_right_cost`.
+        See `checked`.
     """
-    early = tasks = None
     if hurdle is not None:
-        evaluation, early = evaluate_to_hurdle(setup, candidate, rng, hurdle)
+        evaluation = evaluate_to_hurdle(setup, candidate, rng, hurdle)
     elif known is not None:
-        evaluation, tasks = evaluate_unknown(setup, candidate, rng, known)
+        evaluation = evaluate_unknown(setup, candidate, rng, known)
     else:
         evaluation = setup.evaluate(candidate, rng)
-    fitness, cost = with_right_cost(setup, candidate, evaluation)
-    return Found(fitness, cost, early, tasks)
+    return checked(setup, candidate, evaluation)
 
 
-def with_right_cost(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
-    """The evaluation of `candidate` as it is.
+def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
+    """The evaluation of `candidate` as it is, minus infinity being the fitness where that is NaN.
 
     Raises
     ------
     WrongCost
         When its cost is no finite number of at least 0: all that comes after it would be wrong.
     """
-    _, cost = evaluation
+    fitness, cost = evaluation[0], evaluation[1]
     if not 0.0 <= cost < math.inf:
         whose = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
         raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
+    if type(fitness) is not float or type(cost) is not float or fitness != fitness:
+        # Setups that compute with numpy give its own kind of scalar.
+        fitness = float(fitness)
+        return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=float(cost))
     return evaluation
 
 
@@ -194,9 +182,8 @@ class SimulatedWorkers:
 
     def submit(self, job: Job) -> None:
         if job.evaluate:
-            fitness, cost = self._evaluate(job)
-            job.fitness = float(fitness)  # setups that compute with numpy give its own kind of scalar
-            job.cost += float(cost)
+            job.evaluation = evaluation = self._evaluate(job)
+            job.cost += evaluation[1]
         self.idle -= 1
         self.busy += 1
         heapq.heappush(self._events, (self._now + job.cost, job.number, job))

@@ -15,7 +15,7 @@ from ufh_cli.configuration.schema import ExperimentConfig, make_search
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
-from ufh_cli.core.setup import Setup
+from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
 from ufh_cli.core.workers import SimulatedWorkers, Workers, WrongCost
@@ -68,12 +68,12 @@ def make_trial(
     trial: int,
     *,
     workers: Workers | None = None,
-    warm: Iterable[tuple[Hashable, float]] = (),
+    warm: Iterable[tuple[Hashable, Evaluation]] = (),
     observe: Callable[[Trial], None] | None = None,
 ) -> Trial:
     """Trial number `trial` of `config`, ready to run.
 
-    `workers` are simulated ones unless given; the cache begins with the keys and fitnesses `warm`.
+    `workers` are simulated ones unless given; the cache begins with the keys and evaluations `warm`.
     """
     setup = make_setup(config)
     streams = Streams.of(config.seed, trial)
@@ -232,7 +232,7 @@ def make_record(
         "seed": config.seed,
         "status": "finished",
         "auc": result.auc,
-        "best_fitness": math.nan if result.best is None else result.best.fitness,
+        "best_fitness": result.best_fitness,
         "reevaluated_fitness": result.reevaluated_fitness,
         "candidates": result.candidates,
         "evaluations": result.evaluations,

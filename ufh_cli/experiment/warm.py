@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import ExperimentConfig, differences
 from ufh_cli.configuration.sweep import make_cells
 from ufh_cli.core.hashing import TaskKeys
-from ufh_cli.core.per_task import TaskFitness
+from ufh_cli.core.setup import Evaluation
 from ufh_cli.machines.evaluation import SetupSpec
 from ufh_cli.records.folder import read_experiment
-from ufh_cli.records.journal import JOURNAL, read_entries
+from ufh_cli.records.journal import JOURNAL, Entry, read_entries
 from ufh_cli.records.outcome import FINISHED
 
-Evaluations = list[tuple[Hashable, float]]  # keys and fitnesses, in the order in which they were found
+Evaluations = list[tuple[Hashable, Evaluation]]  # keys and what they answer, in the order in which they were found
 
 
 def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Evaluations:
@@ -43,7 +43,8 @@ def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Ev
     if digest != digests[config.cache.warm]:
         raise InputError(f"{config.cache.warm}: its journal has changed since this experiment began to use it")
     cells = _matching_cells(Path(config.cache.warm), _fingerprint(config))
-    return _read(config.cache.warm, digest, cells, config.hash.kind == "per-task")
+    setup = SetupSpec.of(config.setup, config.options)
+    return _read(config.cache.warm, digest, cells, config.hash.kind == "per-task", setup)
 
 
 def journal_digest(name: str) -> str:
@@ -74,12 +75,13 @@ def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(name: str, digest: str, cells: frozenset[int], per_task: bool) -> Evaluations:
+def _read(name: str, digest: str, cells: frozenset[int], per_task: bool, setup: SetupSpec) -> Evaluations:
     """The evaluations of some cells; once a process, as long as the journal is the one with this digest.
 
     Those that a hurdle stopped are left out: in another search it stands elsewhere. With keys of tasks so are those
     that were only compared with what the cache knew.
     """
+    parse = setup.make().parse
     seen = set()
     evaluations: Evaluations = []
     for entry in read_entries(Path(name) / JOURNAL):
@@ -88,13 +90,18 @@ def _read(name: str, digest: str, cells: frozenset[int], per_task: bool) -> Eval
         if entry.cell in cells and whole and entry.key is not None and where not in seen:
             seen.add(where)
             if not per_task:
-                evaluations.append((int(entry.key, 16), entry.fitness))
+                evaluations.append((int(entry.key, 16), _found(entry, parse)))
             elif entry.tasks is not None:
                 keys = TaskKeys(int(one, 16) for one in entry.key.split())
-                evaluations.append((keys, TaskFitness.of(entry.fitness, entry.tasks)))
+                evaluations.append((keys, _found(entry, parse)))
     if not evaluations:
         raise InputError(f"{name} cannot warm a cache: its journal holds no keys (was its technique none?)")
     return evaluations
+
+
+def _found(entry: Entry, parse: Callable[[str], Any]) -> Evaluation:
+    """What `entry` answers in another search, whose hurdle is its own."""
+    return entry.evaluation(parse)._replace(early=None)
 
 
 def _matching_cells(path: Path, wanted: dict[str, Any]) -> frozenset[int]:

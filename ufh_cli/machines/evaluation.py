@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import threading
 import time
 from typing import Any, NamedTuple
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import load_setup
-from ufh_cli.core.per_task import TaskValues
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Setup
+from ufh_cli.core.setup import Setup, TaskValues
 from ufh_cli.core.workers import evaluate_as_asked
 from ufh_cli.progress import preparation
-from ufh_cli.records.outcome import Outcome
+from ufh_cli.records.outcome import Outcome, lost
 
 _one_at_a_time = threading.Lock()  # a setup need not bear several threads, but a cluster's process may have some
 _KEPT = 4  # setups a process; they may hold large data, and trials are run setup by setup
@@ -89,6 +87,5 @@ def evaluate(
         try:
             found = evaluate_as_asked(setup, candidate, Rng.from_word(seed), hurdle, known)
         except MemoryError:
-            return Outcome(-math.inf, math.nan, time.perf_counter() - start, "memory")
-        seconds = time.perf_counter() - start
-        return Outcome(float(found.fitness), float(found.cost), seconds, early=found.early, tasks=found.tasks)
+            return lost("memory", time.perf_counter() - start)
+        return Outcome(found, time.perf_counter() - start)

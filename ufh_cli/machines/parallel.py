@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.workers import Job
 from ufh_cli.machines.evaluation import SetupSpec, evaluate
 from ufh_cli.machines.sites import Site, error_of
-from ufh_cli.records.outcome import FINISHED, Outcome
+from ufh_cli.records.outcome import FINISHED, Outcome, lost
 from ufh_cli.records.replay import Replay
 
 _HOPELESS = 5  # candidates lost before any was evaluated
@@ -215,13 +214,13 @@ class ParallelWorkers:
             if outcome.status == FINISHED:
                 return outcome
         elif running.timed_out:
-            outcome = Outcome(-math.inf, math.nan, running.seconds, "timeout")
+            outcome = lost("timeout", running.seconds)
         elif not self._site.is_lost(error):
             raise error
         elif running.attempt < self._attempts or not self._site.was_begun(error):
             return None
         else:
-            outcome = Outcome(-math.inf, math.nan, running.seconds, "died")
+            outcome = lost("died", running.seconds)
         self._lost += 1
         if self._lost >= _HOPELESS and not self._evaluations:
             raise InputError(
@@ -229,15 +228,16 @@ class ParallelWorkers:
                 f"is there enough memory for {self._site.places} at once, and enough time?"
             )
         # What it cost is not known; that it cost nothing would favour such candidates.
-        return outcome._replace(cost=self._total_cost / self._evaluations if self._evaluations else 0.0)
+        cost = self._total_cost / self._evaluations if self._evaluations else 0.0
+        return lost(outcome.status, outcome.seconds, cost)
 
     def _take(self, job: Job, outcome: Outcome) -> None:
-        job.fitness, job.early, job.tasks = outcome.fitness, outcome.early, outcome.tasks
-        job.cost += outcome.cost
+        job.evaluation = outcome.evaluation
+        job.cost += outcome.evaluation.cost
         job.lost = outcome.status != FINISHED
         if not job.lost:
             self._evaluations += 1
-            self._total_cost += outcome.cost
+            self._total_cost += outcome.evaluation.cost
             self._total_seconds += outcome.seconds
 
     def _patience(self) -> float:

@@ -18,7 +18,7 @@ import os
 import pickle
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 import xxhash
 
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.core.per_task import TaskValues
+from ufh_cli.core.setup import Evaluation, TaskValues
 from ufh_cli.records.outcome import FINISHED
 
 FORMAT = "ufh journal"
@@ -65,6 +65,10 @@ class Entry:
         Only where there are hurdles: what the first stage had to reach, and its fitness, None if that is not known.
     tasks : tuple of float or None, or None
         Only where tasks are cached apart: the fitness on each task, None where that was known before.
+    objectives : tuple of float or None
+        Only where there are several.
+    refined : str or None
+        Only where the evaluation changed the candidate: the description of what it became.
     """
 
     cell: int
@@ -81,15 +85,29 @@ class Entry:
     hurdle: float | None = None
     early: float | None = None
     tasks: TaskValues | None = None
+    objectives: tuple[float, ...] | None = None
+    refined: str | None = None
 
     @property
     def stopped(self) -> bool:
         """Whether a hurdle stopped it, so that `fitness` is that of the first stage."""
         return self.hurdle is not None and self.early is not None and self.early < self.hurdle
 
+    def evaluation(self, parse: Callable[[str], Any]) -> Evaluation:
+        """What was found; `parse` reads what the candidate became."""
+        return Evaluation(
+            self.fitness if self.fitness == self.fitness else -math.inf,
+            self.cost,
+            self.objectives or (),
+            self.early,
+            self.stopped,
+            self.tasks,
+            None if self.refined is None else parse(self.refined),
+        )
+
 
 _NAMES = {field.name for field in fields(Entry)}
-_OPTIONAL = {"hurdle", "early", "tasks"}  # left out where they are None
+_OPTIONAL = {"hurdle", "early", "tasks", "objectives", "refined"}  # left out where they are None
 
 
 class Journal:
@@ -287,10 +305,13 @@ def _parse(line: bytes) -> Entry | None:
             values[name] = float(values[name])
         if "tasks" in values:
             values["tasks"] = tuple(None if value is None else float(value) for value in values["tasks"])
+        if "objectives" in values:
+            values["objectives"] = tuple(map(float, values["objectives"]))
         whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number", "proposed"))
     except (TypeError, ValueError):
         return None
     named = isinstance(values["candidate"], str) and values["status"] in _STATUSES and _is_key(values["key"])
+    named = named and isinstance(values.get("refined", ""), str)
     possible = values["status"] != FINISHED or 0 <= values["cost"] < math.inf
     return Entry(**values) if whole and named and possible else None
 

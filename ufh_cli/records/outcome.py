@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from ufh_cli.core.per_task import TaskValues
+from ufh_cli.core.setup import Evaluation
 
 FINISHED = "finished"
 
 
 class Outcome(NamedTuple):
-    """An evaluation and how long it took; `status` says why when it could not be finished.
+    """An evaluation and how long it took, in seconds; `status` says why when it could not be finished."""
 
-    `early` is the fitness after the first stage, where there is a hurdle; `tasks` has that on each task evaluated, and
-    None for the others, where tasks are cached apart.
-    """
-
-    fitness: float
-    cost: float
+    evaluation: Evaluation
     seconds: float
     status: str = FINISHED
-    early: float | None = None
-    tasks: TaskValues | None = None
+
+
+def lost(status: str, seconds: float, cost: float = math.nan) -> Outcome:
+    """Of an evaluation that could not be finished; its cost is NaN as long as nobody knows it."""
+    return Outcome(Evaluation(-math.inf, cost), seconds, status)

@@ -68,7 +68,7 @@ class Replay:
                 f"candidate that this search proposes (ufh or the setup has changed, or the line is from elsewhere); "
                 f"choose another --name"
             )
-        return Outcome(entry.fitness, entry.cost, entry.seconds, entry.status, entry.early, entry.tasks)
+        return Outcome(entry.evaluation(self._setup.parse), entry.seconds, entry.status)
 
     def _is_about(self, entry: Entry, job: Job) -> bool:
         """Whether `entry` answers what `job` asks."""
@@ -81,7 +81,7 @@ class Replay:
 
     def record(self, job: Job, outcome: Outcome, proposed: int) -> None:
         """Write what was found just now, when so many candidates were proposed."""
-        cell, trial = self._where
+        (cell, trial), found = self._where, outcome.evaluation
         entry = Entry(
             cell=cell,
             trial=trial,
@@ -89,29 +89,27 @@ class Replay:
             proposed=proposed,
             candidate=self._digest(job),
             key=key_text(job.key),
-            fitness=outcome.fitness,
-            cost=outcome.cost,
+            fitness=found.fitness,
+            cost=found.cost,
             seconds=round(outcome.seconds, 6),
             elapsed=round(self.seconds_before + time.perf_counter() - self._started, 3),
             status=outcome.status,
             hurdle=job.hurdle,
-            early=outcome.early,
-            tasks=outcome.tasks,
+            early=found.early,
+            tasks=found.tasks,
+            objectives=found.objectives or None,
+            refined=None if found.refined is None else self._setup.describe(found.refined),
         )
         self._journal.append(entry)
 
     def evaluate(self, job: Job) -> Evaluation:
         """For simulated workers, which evaluate in the order of proposals: answer, or evaluate here and record."""
         if self._left:
-            outcome = self.answer(job)
-            job.early, job.tasks = outcome.early, outcome.tasks
-        else:
-            start = time.perf_counter()
-            fitness, cost = evaluate_job(self._setup, job)
-            seconds = time.perf_counter() - start
-            outcome = Outcome(float(fitness), float(cost), seconds, early=job.early, tasks=job.tasks)
-            self.record(job, outcome, job.number + 1)
-        return Evaluation(outcome.fitness, outcome.cost)
+            return self.answer(job).evaluation
+        start = time.perf_counter()
+        outcome = Outcome(evaluate_job(self._setup, job), time.perf_counter() - start)
+        self.record(job, outcome, job.number + 1)
+        return outcome.evaluation
 
     def _digest(self, job: Job) -> str:
         return candidate_digest(job.individual.candidate)

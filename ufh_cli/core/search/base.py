@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any, ClassVar
 
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Setup
+from ufh_cli.core.setup import Evaluation, Setup
 
 
 class Individual:
@@ -21,11 +21,14 @@ class Individual:
         Its functional (or structural) key once it has been computed.
     fitness : float
         What the search is told of it; −inf until then.
+    evaluation : Evaluation or None
+        All that the search is told of it: its own evaluation, or that of an earlier one that behaves alike.
     """
 
     # Until they are known; not set on each individual, since so many are made.
     key: Hashable | None = None
     fitness = float("-inf")
+    evaluation: Evaluation | None = None
 
     def __init__(self, candidate: Any, key: Hashable | None = None, fitness: float | None = None) -> None:
         self.candidate = candidate
