@@ -160,7 +160,6 @@ class Recorded(SearchMethod):
 
     def __init__(self, search: SearchMethod) -> None:
         self.search = search
-        self.brings_candidates = search.brings_candidates  # type: ignore[misc]
         self.parents: list[Individual | None] = []
         self.told: list[Individual] = []
 
@@ -198,6 +197,8 @@ class Clock:
 def make_search(name: str, population: int = 8, tournament: int = 3) -> SearchMethod:
     if name in ("random_search", "ppo"):
         return SEARCH_METHODS[name]()
+    if name == "nsga2":
+        return SEARCH_METHODS[name](population_size=population)  # type: ignore[call-arg]
     return SEARCH_METHODS[name](population_size=population, tournament_size=tournament)  # type: ignore[call-arg]
 
 

@@ -148,6 +148,31 @@ def test_the_winner_depends_on_the_word_alone(fitnesses: list[float], data: st.D
     assert sum(fitness <= fitnesses[winner] for fitness in fitnesses) >= size
 
 
+@given(st.integers(1, 200), st.integers(0, 2**64 - 1), st.data())
+def test_a_large_tournament_is_drawn_as_a_small_one(population: int, word: int, data: st.DataObject) -> None:
+    """By the definition: Floyd's sampling with a set, from the same words, whatever the size."""
+    size = data.draw(st.integers(1, population))
+    fitness = np.array(data.draw(st.lists(FITNESSES, min_size=population, max_size=population)))
+    words = Rng.from_word(word)
+
+    def below(n: int) -> int:
+        return ((words.word() >> 32) * n) >> 32
+
+    drawn: set[int] = set()
+    winner, equals = -1, 0
+    for top in range(population - size, population):
+        place = below(top + 1)
+        place = top if place in drawn else place
+        drawn.add(place)
+        if winner < 0 or fitness[place] > fitness[winner]:
+            winner, equals = place, 1
+        elif fitness[place] == fitness[winner]:
+            equals += 1
+            if below(equals) == 0:
+                winner = place
+    assert tournament_winner(fitness, size, word) == winner
+
+
 # ---- many workers: answers come late and in any order ----
 
 

@@ -23,7 +23,6 @@ class Watched(SearchMethod):
     def __init__(self, search: SearchMethod, see: Callable[[Individual], None]) -> None:
         self._search = search
         self._see = see
-        self.brings_candidates = search.brings_candidates  # type: ignore[misc]
 
     def start(self, setup: Setup) -> None:
         self._search.start(setup)

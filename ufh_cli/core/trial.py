@@ -183,7 +183,7 @@ class Trial:
         parent = search.ask(rng)
         if parent is None:
             child = Individual(setup.random_candidate(rng))
-        elif search.brings_candidates:
+        elif parent.is_next:
             child, parent = parent, None
         else:
             child = Individual(setup.mutate(parent.candidate, rng))

@@ -23,12 +23,18 @@ class Individual:
         What the search is told of it; −inf until then.
     evaluation : Evaluation or None
         All that the search is told of it: its own evaluation, or that of an earlier one that behaves alike.
+    objectives : tuple of float
+        With several objectives, all maximised; empty otherwise and until they are known.
+    is_next : bool
+        Of an individual that `SearchMethod.ask` returns: it comes next itself and not a mutated child of it.
     """
 
     # Until they are known; not set on each individual, since so many are made.
     key: Hashable | None = None
     fitness = float("-inf")
     evaluation: Evaluation | None = None
+    objectives: tuple[float, ...] = ()
+    is_next = False
 
     def __init__(self, candidate: Any, key: Hashable | None = None, fitness: float | None = None) -> None:
         self.candidate = candidate
@@ -43,13 +49,10 @@ class SearchMethod(ABC):
 
     Attributes
     ----------
-    brings_candidates : bool
-        True when `ask` returns the next individual itself and not its parent.
     has_parents : bool
         True when candidates are children of others, which is what FCM and tabulist act on.
     """
 
-    brings_candidates: ClassVar[bool] = False
     has_parents: ClassVar[bool] = True
 
     def start(self, setup: Setup) -> None:  # noqa: B027
@@ -57,7 +60,7 @@ class SearchMethod(ABC):
 
     @abstractmethod
     def ask(self, rng: Rng) -> Individual | None:
-        """The parent whose mutated child comes next, or None for a fresh random candidate."""
+        """The parent whose mutated child comes next, None for a fresh random candidate, or one that `is_next`."""
 
     @abstractmethod
     def tell(self, individual: Individual) -> None:

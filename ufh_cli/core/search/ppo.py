@@ -23,6 +23,8 @@ _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 class _Episode(Individual):
     """An individual with the choices that made it, and how probable each was when it was drawn."""
 
+    is_next = True
+
     def __init__(self, candidate: object, choices: np.ndarray, probabilities: np.ndarray) -> None:
         super().__init__(candidate)
         self.choices = choices
@@ -56,7 +58,6 @@ class ProximalPolicyOptimization(SearchMethod):
         Draws without a valid candidate after which a search gives up.
     """
 
-    brings_candidates: ClassVar[bool] = True
     has_parents: ClassVar[bool] = False
 
     def __init__(
