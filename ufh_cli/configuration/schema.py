@@ -145,6 +145,8 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(f"{source}: {filters[0]} mutates children, but {method} has no parents; choose another search")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
+    if search.get("unique_keys") and not parse_technique(config.technique):
+        raise InputError(f"{source}: search.unique_keys needs a technique that computes keys, such as fec")
     options = _resolved(load_setup(config.setup), config.options, "options", source)
     resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options})
     make_search(resolved, source)
