@@ -95,7 +95,7 @@ class DigitsSetup(Setup[Digits]):
         if self.noise:
             fitness += rng.uniform(-self.noise, self.noise)
         outcome = Evaluation(fitness, self.cost_of(candidate))
-        self.evaluated.append((candidate, *outcome))
+        self.evaluated.append((candidate, *outcome[:2]))
         return outcome
 
     def reevaluate(self, candidate: Digits, rng: Rng) -> float:
@@ -145,7 +145,7 @@ class LadderSetup(Setup[int]):
     def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
         fitness = float(candidate) if self.fitness is None else self.fitness
         outcome = Evaluation(fitness, self.costs[len(self.evaluated) % len(self.costs)])
-        self.evaluated.append((candidate, *outcome))
+        self.evaluated.append((candidate, *outcome[:2]))
         return outcome
 
     def reevaluate(self, candidate: int, rng: Rng) -> float:

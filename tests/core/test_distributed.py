@@ -58,7 +58,7 @@ class Ticks:
         waits = self.mode == "wait" and any(other["key"] == key and other["evaluated"] for other in self.running)
         if job["fitness"] is None and not waits:
             job["evaluated"] = True
-            job["fitness"], cost = self.setup.evaluate(child, Rng.from_word(word))
+            job["fitness"], cost = self.setup.evaluate(child, Rng.from_word(word))[:2]
             job["ends"] += cost
         return job
 

@@ -112,7 +112,7 @@ def test_a_serial_search_with_a_hurdle_by_hand(toy, technique, failing) -> None:
         if technique == "none" or key not in known:
             first, whole = (
                 Evaluation(-INF if math.isnan(f) else f, c)
-                for f, c in asked.evaluate_in_stages(candidate, Rng.from_word(0))
+                for f, c, *_ in asked.evaluate_in_stages(candidate, Rng.from_word(0))
             )
             unique = sorted(set(window[-10:]))
             stop = len(window) >= 10 and first.fitness < unique[math.ceil(len(unique) / 2) - 1]

@@ -10,11 +10,15 @@ import pytest
 from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
 from ufh_cli.core.hashing import FunctionalHash, TaskKeys, key_text
 from ufh_cli.core.hurdle import RollingHurdle
-from ufh_cli.core.per_task import PerTaskCache, TaskFitness, evaluate_unknown, task_keys
+from ufh_cli.core.per_task import PerTaskCache, evaluate_unknown, task_keys
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation
 from ufh_cli.core.techniques import make_technique
 from ufh_cli.core.trial import Budget, Streams, Trial
+
+
+def found(fitness: float, *tasks: float | None) -> Evaluation:
+    return Evaluation(fitness, 0.0, tasks=tasks)
 
 
 def tasked(toy, **options):
@@ -106,14 +110,15 @@ def test_filters_see_the_tasks_together(toy) -> None:
 def test_a_warm_cache_knows_tasks(toy) -> None:
     setup = tasked(toy)
     _, told, _ = run(toy, setup)
-    warm = [(one.key, TaskFitness.of(one.fitness, tuple(setup.task_fitness(*t) for t in enumerate(one.candidate[:3]))))
-            for one in told]  # fmt: skip
+    warm = [
+        (one.key, found(one.fitness, *(setup.task_fitness(*t) for t in enumerate(one.candidate[:3])))) for one in told
+    ]
     again = tasked(toy)
     result, _, _ = run(toy, again, warm=warm)
     assert again.asked == []
     assert result.warm_hits == result.cache_hits == result.candidates
     half = tasked(toy)
-    partly = [(key, TaskFitness.of(fitness, (fitness.tasks[0], None, None))) for key, fitness in warm]
+    partly = [(key, found(known.fitness, known.tasks[0], None, None)) for key, known in warm]
     result, _, _ = run(toy, half, warm=partly)
     assert result.warm_hits == 0
     assert not any(wanted[0] for wanted in half.asked)
@@ -130,16 +135,16 @@ def test_counterfactual_hits_are_evaluated_whole(toy) -> None:
 def test_a_forgetful_cache_forgets_tasks() -> None:
     cache = PerTaskCache(ForgetfulCache(rng=Rng.from_seed(0), forget_probability=1.0), sum)
     key = TaskKeys((7, 7))
-    cache.store(key, TaskFitness.of(3.0, (1.0, 2.0)))
+    cache.store(key, found(3.0, 1.0, 2.0))
     assert len(cache) == 2
-    assert cache.lookup(key) == 3.0
+    assert cache.lookup(key).fitness == 3.0
     assert cache.lookup(key) is None
     assert (cache.hits, cache.partial_hits, cache.misses) == (1, 0, 1)
 
 
 def test_known_tasks_are_bounded_one_by_one() -> None:
     cache = PerTaskCache(FunctionalEquivalenceCache(max_entries=2), sum)
-    cache.store(TaskKeys((1, 2, 3)), TaskFitness.of(6.0, (1.0, 2.0, 3.0)))
+    cache.store(TaskKeys((1, 2, 3)), found(6.0, 1.0, 2.0, 3.0))
     assert cache.lookup(TaskKeys((1, 2, 3))) is None
     assert cache.known == (None, 2.0, 3.0)
     assert cache.partial_hits == 1
@@ -147,15 +152,14 @@ def test_known_tasks_are_bounded_one_by_one() -> None:
 
 def test_infinite_tasks_that_cancel_are_the_lowest_fitness(toy) -> None:
     cache = PerTaskCache(FunctionalEquivalenceCache(), sum)
-    fitness = cache.store(TaskKeys((1, 2)), TaskFitness.of(math.inf - math.inf, (math.inf, -math.inf)))
-    assert fitness == cache.lookup(TaskKeys((1, 2))) == -math.inf
+    cache.store(TaskKeys((1, 2)), found(-math.inf, math.inf, -math.inf))
+    assert cache.lookup(TaskKeys((1, 2))).fitness == -math.inf
 
 
 def test_what_is_known_makes_up_the_whole(toy) -> None:
     setup = tasked(toy, failing=1)
-    (fitness, cost), found = evaluate_unknown(setup, (0, 2, 1, 0, 0), Rng.from_word(0), (0.5, None, None))
-    assert found == (None, -math.inf, setup.task_fitness(2, 1))
-    assert (fitness, cost) == (-math.inf, 1.0)
+    evaluation = evaluate_unknown(setup, (0, 2, 1, 0, 0), Rng.from_word(0), (0.5, None, None))
+    assert evaluation == found(-math.inf, None, -math.inf, setup.task_fitness(2, 1))._replace(cost=1.0)
 
 
 def test_what_does_not_go_together_is_refused(toy) -> None:

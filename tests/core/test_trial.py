@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import RandomSearch, RegularizedEvolution
 from ufh_cli.core.search.selection import tournament_winner
+from ufh_cli.core.setup import Evaluation
 from ufh_cli.core.trial import Budget
 from ufh_cli.core.workers import SimulatedWorkers
 
@@ -346,7 +347,7 @@ def test_a_small_cache_costs_evaluations(toy) -> None:
 @given(seed=SEEDS, known=st.integers(0, 60))
 def test_a_warm_cache_answers_from_an_earlier_search(toy, seed: int, known: int) -> None:
     earlier = toy.run(toy.Digits(), "fec", seed=seed, candidates=60)
-    evaluations = [(individual.key, individual.fitness) for individual in earlier.record.told[:known]]
+    evaluations = [(individual.key, individual.evaluation) for individual in earlier.record.told[:known]]
     setup = toy.Digits()
     later = toy.run(setup, "fec", seed=seed, candidates=60, warm=evaluations)
     assert later.sequence == earlier.sequence
@@ -367,7 +368,7 @@ def test_what_could_not_be_evaluated_has_the_lowest_fitness_and_is_not_remembere
             super().submit(job)
             self.begun += job.evaluate
             if job.evaluate and self.begun % 3 == 0:
-                job.lost, job.fitness = True, -INF
+                job.lost, job.evaluation = True, Evaluation(-INF, job.evaluation.cost)
 
     setup = toy.Digits()
     workers = Unreliable(setup)

@@ -70,7 +70,7 @@ def test_who_lay_ready_is_not_blamed_for_the_one_before(faulty, fault, limits):
     assert lost
     for job in done:
         if not job.lost:
-            assert job.fitness == setup.evaluate(job.individual.candidate, Rng.from_word(job.seed)).fitness
+            assert job.evaluation.fitness == setup.evaluate(job.individual.candidate, Rng.from_word(job.seed)).fitness
 
 
 def process_after(seconds):

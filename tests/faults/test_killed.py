@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ufh_command import contents, rows
 
-from ufh_cli.experiment import parallel
+from ufh_cli.machines import parallel
 from ufh_cli.machines.evaluation import evaluate
 from ufh_cli.records.recorder import Recorder
 

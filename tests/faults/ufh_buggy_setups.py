@@ -23,7 +23,7 @@ class Buggy(Polynomials):
     free_reevaluation = False
 
     def evaluate(self, candidate: tuple[Term, ...], rng: Rng) -> Evaluation:
-        fitness, cost = super().evaluate(candidate, rng)
+        fitness, cost = super().evaluate(candidate, rng)[:2]
         chosen = sum((7 * coefficient + power) * 5**place for place, (coefficient, power) in enumerate(candidate))
         bug = Path("bug").read_text() if Path("bug").exists() and chosen % 20 == 0 else ""
         if bug == "two words":

@@ -40,7 +40,7 @@ class ArrayFitness(Polynomials):
     free_reevaluation = False
 
     def evaluate(self, candidate: tuple[Term, ...], rng: Rng) -> Evaluation:
-        fitness, cost = super().evaluate(candidate, rng)
+        fitness, cost = super().evaluate(candidate, rng)[:2]
         return Evaluation(np.float32(fitness), np.float32(cost))
 
     def reevaluate(self, candidate: tuple[Term, ...], rng: Rng) -> float:
@@ -51,7 +51,7 @@ class WholeFitness(Polynomials):
     """Fitness in whole numbers."""
 
     def evaluate(self, candidate: tuple[Term, ...], rng: Rng) -> Evaluation:
-        fitness, cost = super().evaluate(candidate, rng)
+        fitness, cost = super().evaluate(candidate, rng)[:2]
         return Evaluation(np.int64(round(100 * fitness)), cost)
 
 
