@@ -96,6 +96,17 @@ class FastEngine:
         """Make the target network equal to the Q network."""
         self._weights[mc.TARGET] = self._weights[mc.Q]
 
+    def arrays(self, rows: int) -> tuple[np.ndarray, ...]:
+        """What compiled code that trains on batches of `rows` transitions works on, not copied.
+
+        The first eight parameters of `training_kernel.learn`, in its order.
+        """
+        if self._shape != (rows, self._sizes[0]):
+            self._lay_out(rows)
+        workspace = self._workspace
+        places = (workspace.places, workspace.random)
+        return (self._codes, self._weights, self._optimizer, self._memory, *places, self._layers, self._work)
+
     def _lay_out(self, rows: int) -> None:
         """Encode the graph for batches of `rows` transitions."""
         self._workspace = Workspace(encode(self._graph, rows, self._sizes), self._weights.dtype.type)

@@ -39,6 +39,12 @@ def run(codes, weights, memory, optimizer, task):
     float
         The mean of the loss; NaN when the step made a parameter infinite or NaN.
     """
+    return run_program(codes, weights, memory, optimizer, task)
+
+
+@part
+def run_program(codes, weights, memory, optimizer, task):
+    """What `run` does, as a part of compiled code."""
     layers = codes[mc.HEADER : mc.HEADER + mc.LAYER * codes[mc.LAYERS]].reshape((codes[mc.LAYERS], mc.LAYER))
     start, count = mc.HEADER + mc.LAYER * codes[mc.LAYERS], codes[mc.INSTRUCTIONS]
     program = codes[start : start + count * mc.FIELDS].reshape((count, mc.FIELDS))

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from setups.autorl.agent import SCORES, Training, TrainingSettings, normalised, train
+from setups.autorl.agent import SCORES, Training, TrainingSettings, normalised
+from setups.autorl.compiled_training import train
 from setups.autorl.engine import Engine, EngineSettings, initial_parameters
 from setups.autorl.environments import Environment, EnvironmentSpec, environment_spec, make
 from setups.autorl.fast_engine import FastEngine, hashable_outputs
