@@ -78,7 +78,7 @@ def learn(
     """
     exploration, starts, seen, uniform, words = draws
     size = seen.shape[1]
-    observation, real, total = work[:size], work.dtype.type, state[6, 3]
+    observation, total = work[:size], state[6, 3]
     while True:
         if counts[DIVERGED] or counts[STEPS] >= rules[STEP_LIMIT]:
             return True
