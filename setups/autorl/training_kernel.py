@@ -141,13 +141,13 @@ def _load(rows, uniform, held, memory, inputs, size):
     """A batch from the replay: row number ⌊u · held⌋ for each u of `uniform`."""
     states, actions, rewards, discounts, next_states = inputs
     for b in range(uniform.size):
-        row = rows[int(uniform[b] * held)]
+        row = int(uniform[b] * held)
         for k in range(size):
-            memory[states + b * size + k] = row[k]
-            memory[next_states + b * size + k] = row[size + k]
-        memory[actions + b] = row[2 * size]
-        memory[rewards + b] = row[2 * size + 1]
-        memory[discounts + b] = row[2 * size + 2]
+            memory[states + b * size + k] = rows[row, k]
+            memory[next_states + b * size + k] = rows[row, size + k]
+        memory[actions + b] = rows[row, 2 * size]
+        memory[rewards + b] = rows[row, 2 * size + 1]
+        memory[discounts + b] = rows[row, 2 * size + 2]
 
 
 @part
