@@ -49,12 +49,13 @@ def train(engine: Engine, environment: Environment, settings: TrainingSettings, 
             settings.update_every, settings.target_every,
         ]
     )  # fmt: skip
+    numbers = np.array([settings.discount, 2.0])
     arrays = engine.arrays(settings.batch)
     counts, state = np.zeros(tk.COUNTS, np.int64), np.zeros((7, 4))
     rows = np.empty((min(settings.replay, limit), 2 * environment.state_size + 3), np.float32)
     returns = np.empty(min(limit, settings.episodes or limit))
     supplies = _Supplies(kind, environment.actions, settings, word, counts)
-    while not tk.learn(*arrays, rules, settings.discount, counts, state, rows, supplies.filled(), returns):
+    while not tk.learn(*arrays, rules, numbers, counts, state, rows, supplies.filled(), returns):
         pass
     finished = tuple(returns[: counts[tk.EPISODES]].tolist())
     return Training(finished, int(counts[tk.STEPS]), int(counts[tk.UPDATES]), bool(counts[tk.DIVERGED]))

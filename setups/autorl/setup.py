@@ -24,7 +24,6 @@ from ufh_cli.core.names import nearest, one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves, Evaluation, Setup
 
-
 _HASH_TIME = 0.085  # microseconds an example, on the machine and in the process in which `_step_time` was measured
 
 
@@ -87,8 +86,8 @@ class AutoRL(Setup[Graph]):
     Notes
     -----
     A cost is a number of environment steps. `hash_cost` is as many of them as take the time of a hash, by the times of
-    benchmarks/autorl.py, with an environment that takes no time itself. An evaluation in which the loss or a parameter stops being finite ends there with fitness
-    0, the lowest: scores below it count as 0.
+    benchmarks/autorl.py, with an environment that takes no time itself. An evaluation in which the loss or a parameter
+    stops being finite ends there with fitness 0, the lowest: scores below it count as 0.
     """
 
     cost_unit: ClassVar[str] = "environment steps"

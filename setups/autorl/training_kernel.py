@@ -38,7 +38,7 @@ def learn(
     layers,
     work,
     rules,
-    discount,
+    numbers,
     counts,
     state,
     rows,
@@ -58,7 +58,8 @@ def learn(
     layers, work : arrays
         As `graph_kernel.greedy` has them; `work` starts with the observation, and is changed.
     rules : int64 (7,)
-    discount : float
+    numbers : float64 (2,)
+        The discount, and 2.0 (see `control_kernel.control_step`).
     counts : int64 (COUNTS,)
         Changed; all 0 at first.
     state : float64 (7, 4)
@@ -101,11 +102,11 @@ def learn(
             action = greedy_action(layers, weights[mc.Q], work)
         row = rows[counts[PLACE]]
         row[:size] = observation
-        reward, terminated = control_step(rules[KIND], state[0], action, observation, state[1:], 2.0)
+        reward, terminated = control_step(rules[KIND], state[0], action, observation, state[1:], numbers[1])
         row[size : 2 * size] = observation
         row[2 * size] = action
         row[2 * size + 1] = reward
-        row[2 * size + 2] = 0.0 if terminated else discount
+        row[2 * size + 2] = 0.0 if terminated else numbers[0]
         _count_transition(counts, rows.shape[0])
         total += reward
         over = terminated or counts[EPISODE_STEPS] == rules[TIME_LIMIT]
