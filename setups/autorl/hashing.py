@@ -92,7 +92,7 @@ class _Shared:
 
     def _start(self, batch: Batch, weights: np.ndarray) -> np.ndarray:
         """The start of the memory: the inputs, and the outputs of either network on either state."""
-        parts = []
+        parts: list[np.ndarray] = []
         for net in ("q_param", "q_targ_param"):
             for state in ("s_tm1", "s_t"):
                 listed = Node(NUMBERS["QValueList"], (INPUTS.index(net), INPUTS.index(state)))
@@ -102,5 +102,5 @@ class _Shared:
                 run(workspace.codes, weights, workspace.memory, NO_OPTIMIZER, mc.FORWARD)
                 given = self.encode(graph).given  # the first of them stands where this graph's only list is
                 first, second = given[0].offset, given[1].offset
-                parts += [workspace.memory[first if parts else 0 : second]]
+                parts.append(workspace.memory[first if parts else 0 : second])
         return np.concatenate(parts)
