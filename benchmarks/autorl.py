@@ -2,9 +2,11 @@
 
     python benchmarks/autorl.py [--episodes N] [--rounds N]
 
-Three tables: gradient steps a second of DQN and DQNClipped, a whole evaluation of DQN on CartPole-v0, and the time of
-hashing a loss. Both engines run in this process on one thread, in turns; seconds are of processor time, so that other
-work on the machine counts little.
+First, old and new in turn: hashing a loss with the fixed networks' outputs computed for each loss and once for all, and
+the trainings of an evaluation in the lite configuration step by step through gymnasium and in the compiled loop, which
+find the same to the last bit. Then two tables: gradient steps a second of DQN and DQNClipped, and a whole evaluation of
+DQN on CartPole-v0. Both engines run in this process on one thread, in turns; seconds are of processor time, so that
+other work on the machine counts little.
 
 Gradient steps are fed the same batches, recorded while the fast engine trained an agent. Whole evaluations start from
 the same word and hence follow the same trajectory until rounding first changes an action; from there on trajectories
@@ -19,15 +21,19 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from setups.autorl.agent import Training, TrainingSettings, train
+from setups.autorl.compiled_training import train as compiled_train
 from setups.autorl.engine import Batch, Engine, EngineSettings, initial_parameters
-from setups.autorl.environments import ENVIRONMENTS, make
+from setups.autorl.environments import ENVIRONMENTS, Environment, make
 from setups.autorl.fast_engine import FastEngine, hashable_outputs
+from setups.autorl.graph import Graph
+from setups.autorl.hashing import Hasher
 from setups.autorl.hashing_inputs import make_probe
 from setups.autorl.known import KNOWN
 from setups.autorl.space import Space, configuration
@@ -137,22 +143,70 @@ def evaluation_rows(episodes: int | None) -> Iterator[str]:
             )
 
 
-def hashing_rows(graphs: int = 300) -> Iterator[str]:
-    """Milliseconds of a hash: known losses and random graphs of the paper's space."""
-    space, rng = Space(configuration("pre_graph_10")), Rng.from_seed(0)
-    losses = [*KNOWN.values(), *(space.random_graph(rng) for _ in range(graphs))]
+def hashing_rows(rounds: int, graphs: int = 300) -> Iterator[str]:
+    """Milliseconds of a hash, old and new in turn: known losses and random graphs of the paper's space."""
+    losses = [*KNOWN.values(), *random_losses(graphs)]
     probe = make_probe(examples=4096, seeds=1)
-    for loss in losses[:50]:
-        hashable_outputs(loss, probe)  # loads what is compiled
-    times = []
-    for loss in losses:
-        start = time.process_time()
-        hashable_outputs(loss, probe)
-        times.append((time.process_time() - start) * 1e3)
-    yield (
-        f"hashing on 4096 inputs, {len(losses)} losses: median {np.median(times):.2f} ms, "
-        f"99th percentile {np.percentile(times, 99):.2f} ms, largest {max(times):.2f} ms"
-    )
+    ways = (lambda loss: hashable_outputs(loss, probe)), Hasher(probe).outputs
+    seconds = _in_turn(ways, losses, rounds)
+    yield f"{'hash of 4096 inputs':<24}{'losses':>8}{'for each ms':>13}{'once ms':>10}{'ratio':>8}{'99 %':>8}"
+    for name, rows in (("known", slice(0, len(KNOWN))), ("random", slice(len(KNOWN), None)), ("all", slice(None))):
+        old, new = (column[rows] for column in seconds)
+        late = np.percentile(new, 99) * 1e3
+        yield (
+            f"{name:<24}{len(old):>8}{old.mean() * 1e3:>13.3f}{new.mean() * 1e3:>10.3f}"
+            f"{old.sum() / new.sum():>7.2f}x{late:>8.3f}"
+        )
+
+
+def training_rows(rounds: int, graphs: int = 30) -> Iterator[str]:
+    """Milliseconds of the trainings of an evaluation, old and new in turn, without a hurdle."""
+    count = make_config(*read_config("autorl", "autorl-lite")).options["trainings"]
+    _, lite = settings()
+    losses = [*KNOWN.values(), *random_losses(graphs)]
+    title = f"{_title(lite)}, {count} trainings"
+    yield f"{title:<28}{'environment':<14}{'losses':>8}{'step by step ms':>17}{'compiled ms':>13}{'ratio':>8}"
+    for name in (ENVIRONMENT, "Acrobot-v1"):
+        ways = [partial(trainings, way, make(name), lite, count) for way in (train, compiled_train)]
+        if any(ways[0](loss) != ways[1](loss) for loss in losses[:3]):
+            raise SystemExit(f"the two loops differ in {name}")
+        old, new = _in_turn(ways, losses, rounds)
+        for kind, rows in (("known", slice(0, len(KNOWN))), ("all", slice(None))):
+            yield (
+                f"{kind:<28}{name:<14}{len(old[rows]):>8}{old[rows].mean() * 1e3:>17.1f}{new[rows].mean() * 1e3:>13.1f}"
+                f"{old[rows].sum() / new[rows].sum():>7.2f}x"
+            )
+
+
+def trainings(
+    way: Callable[..., Training], environment: Environment, setting: Setting, count: int, loss: Graph
+) -> list[Training]:
+    """One after the other, each with its own first network and seed."""
+    shape = (environment.state_size, environment.actions, setting.engine.hidden)
+    return [
+        way(FastEngine(loss, initial_parameters(*shape, word), setting.engine), environment, setting.training, word)
+        for word in range(count)
+    ]
+
+
+def random_losses(count: int) -> list[Graph]:
+    """Of the paper's space."""
+    space, rng = Space(configuration("pre_graph_10")), Rng.from_seed(0)
+    return [space.random_graph(rng) for _ in range(count)]
+
+
+def _in_turn(ways: Sequence[Callable[[Graph], object]], losses: list[Graph], rounds: int) -> np.ndarray:
+    """Processor seconds of either way for each loss, (2, losses), the best of `rounds`."""
+    seconds = np.full((2, len(losses)), np.inf)
+    for way in ways:
+        way(losses[0])  # loads what is compiled
+    for _ in range(rounds):
+        for k, loss in enumerate(losses):
+            for i, way in enumerate(ways):
+                start = time.process_time()
+                way(loss)
+                seconds[i, k] = min(seconds[i, k], time.process_time() - start)
+    return seconds
 
 
 def on_one_thread() -> None:
@@ -166,12 +220,13 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--episodes", type=int, help="of a whole evaluation, by default each setting's own")
-    parser.add_argument("--rounds", type=int, default=3, help="of gradient steps, of which the best counts")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
     arguments = parser.parse_args()
     on_one_thread()
-    for row in hashing_rows():
-        print(row, flush=True)
-    print()
+    for table in (hashing_rows, training_rows):
+        for row in table(arguments.rounds):
+            print(row, flush=True)
+        print()
     for row in gradient_step_rows(arguments.rounds):
         print(row, flush=True)
     print()

@@ -217,12 +217,19 @@ class _Learner:
         return math.isfinite(loss)
 
 
+def exploration_block(
+    settings: TrainingSettings, actions: int, generator: np.random.Generator, start: int
+) -> np.ndarray:
+    """What to do at the environment steps from `start` on: random actions and `GREEDY`, int64 (1024,)."""
+    fallen = np.minimum(np.arange(start, start + _BLOCK) / max(settings.epsilon_steps, 1), 1.0)
+    epsilon = settings.epsilon_start + (settings.epsilon_end - settings.epsilon_start) * fallen
+    explore = generator.random(_BLOCK) < epsilon
+    return np.where(explore, generator.integers(actions, size=_BLOCK), GREEDY)
+
+
 def _exploration(settings: TrainingSettings, actions: int, generator: np.random.Generator) -> Iterator[int]:
-    """What to do at each environment step: a random action, or `GREEDY`."""
+    """The same, block after block, one at a time."""
     start = 0
     while True:
-        fallen = np.minimum(np.arange(start, start + _BLOCK) / max(settings.epsilon_steps, 1), 1.0)
-        epsilon = settings.epsilon_start + (settings.epsilon_end - settings.epsilon_start) * fallen
-        explore = generator.random(_BLOCK) < epsilon
-        yield from np.where(explore, generator.integers(actions, size=_BLOCK), GREEDY).tolist()
+        yield from exploration_block(settings, actions, generator, start).tolist()
         start += _BLOCK

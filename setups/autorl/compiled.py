@@ -10,7 +10,10 @@ import numba as nb
 
 from ufh_cli.core.compiled import cached_jit
 
-_SOURCES = ("adam.py", "graph_kernel.py", "list_kernel.py", "microcode.py", "network_kernel.py", "scalar_kernel.py")
+_SOURCES = (
+    "adam.py", "control_kernel.py", "graph_kernel.py", "list_kernel.py", "microcode.py", "network_kernel.py",
+    "scalar_kernel.py", "training_kernel.py",
+)  # fmt: skip
 
 # Parts of a compiled function: no cache of their own. As in numpy, a division by 0 is no error; that is also what lets
 # loops with divisions run on vectors.

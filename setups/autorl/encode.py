@@ -38,7 +38,7 @@ _SUMMED_IF_VECTOR = frozenset(NUMBERS[name] for name in ("DotProduct", "L2Norm",
 _SHAPED = (mc.SOFTMAX, mc.BATCH_MEAN, mc.BATCH_DEVIATION)  # of those: a result for each column
 _VECTORS = (Type.STATE, Type.VECTOR)
 
-_Q_PARAM = INPUTS.index("q_param")
+_Q_PARAM, _S_TM1, _S_T = (INPUTS.index(name) for name in ("q_param", "s_tm1", "s_t"))
 
 
 class Value(NamedTuple):
@@ -73,6 +73,9 @@ class Program(NamedTuple):
         Offsets of values that never change, and these: set once.
     random : list of (int, int)
         Offset of each live random constant, and which column of `engine.random_constants` it takes: set before a run.
+    given : list of Value
+        Where the outputs of the networks on the input states are set before a run, after the inputs: of the Q network
+        on s_tm1 and on s_t, then those of the target network; empty when they are computed.
     """
 
     codes: np.ndarray
@@ -81,9 +84,10 @@ class Program(NamedTuple):
     loss: Value
     constants: list[tuple[int, float]]
     random: list[tuple[int, int]]
+    given: list[Value]
 
 
-def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = True) -> Program:
+def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = True, given: bool = False) -> Program:
     """The program of `graph` for batches of `rows` transitions.
 
     Parameters
@@ -94,6 +98,8 @@ def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = Tr
         `engine.network_sizes`: numbers of a state, widths of the hidden layers, actions.
     trains : bool
         False leaves out the memory of the backward pass: only for ``FORWARD``.
+    given : bool
+        Whether the networks' outputs on the input states are set and not computed: only for ``FORWARD``.
 
     Raises
     ------
@@ -108,6 +114,8 @@ def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = Tr
     columns = {Type.STATE: sizes[0], Type.ACTION: 1, Type.FLOAT: 1}
     values = {k: encoder.value(rows, columns[kinds[k]]) for k in range(FIRST) if kinds[k] in columns}
     inputs = dict(values)
+    if given:
+        encoder.give(values[_S_TM1], values[_S_T])
     for k in live(graph):
         operation, operands = graph[k - FIRST]
         if OPERATIONS[operation].name == "QValueList":
@@ -134,6 +142,7 @@ class Encoder:
         self._known: dict[tuple[int, ...], Value] = {}
         self._constants: list[tuple[int, float]] = []
         self._random: list[tuple[int, int]] = []
+        self._given: list[Value] = []
 
     def value(self, rows: int, columns: int, learns: bool = False) -> Value:
         """Room for a value."""
@@ -144,6 +153,14 @@ class Encoder:
     def network(self, net: int, state: Value) -> Value:
         """The Q values of network `net` (``Q`` or ``TARGET``) in the states `state`."""
         return self._emit(mc.NETWORK, state, state, self._sizes[-1], learns=net == mc.Q or state.learns, net=net)
+
+    def give(self, *states: Value) -> None:
+        """Room for the outputs of both networks on `states`, which are then not computed."""
+        for net in (mc.Q, mc.TARGET):
+            for state in states:
+                value = self.value(state.rows, self._sizes[-1], learns=net == mc.Q)
+                self._known[(mc.NETWORK, False, state.offset, state.offset, net)] = value
+                self._given.append(value)
 
     def apply(self, operation: int, kind: Type, operands: list[Value]) -> Value:
         """Any other operation, by its number; `kind` is the type of its first operand."""
@@ -178,7 +195,7 @@ class Encoder:
         header += places or [0, 0, 0]
         rows_of_codes = [np.array(header), layers.ravel(), np.array(self._instructions, np.int64).ravel()]
         codes = np.concatenate(rows_of_codes).astype(np.int64)
-        return Program(codes, self._end, inputs, loss, self._constants, self._random)
+        return Program(codes, self._end, inputs, loss, self._constants, self._random, self._given)
 
     def _constant(self, name: str) -> Value:
         value = self.value(1, 1)

@@ -130,6 +130,11 @@ class Environment:
         self._environment = environment
         self._flat = environment.observation_space.dtype == np.float32 and len(environment.observation_space.shape) == 1
 
+    @property
+    def inner(self) -> Any:
+        """gymnasium's environment without its wrappers."""
+        return self._environment.unwrapped
+
     def reset(self, seed: int | None = None) -> np.ndarray:
         """Begin an episode and return its first state, (state_size,) float32; `seed` starts its randomness anew."""
         return self._state(self._environment.reset(seed=seed)[0])

@@ -18,9 +18,8 @@ from setups.autorl.encode import aligned, encode, layer_table
 from setups.autorl.engine import Batch, EngineSettings, network_sizes
 from setups.autorl.graph import Graph
 from setups.autorl.graph_kernel import greedy, run
+from setups.autorl.hashing import BATCH, NO_OPTIMIZER
 from setups.autorl.workspace import Workspace, aligned_zeros, pack, parameter_views
-
-_TRAINING_BATCH = 32
 
 
 class FastEngine:
@@ -96,6 +95,17 @@ class FastEngine:
         """Make the target network equal to the Q network."""
         self._weights[mc.TARGET] = self._weights[mc.Q]
 
+    def arrays(self, rows: int) -> tuple[np.ndarray, ...]:
+        """What compiled code that trains on batches of `rows` transitions works on, not copied.
+
+        The first eight parameters of `training_kernel.learn`, in its order.
+        """
+        if self._shape != (rows, self._sizes[0]):
+            self._lay_out(rows)
+        workspace = self._workspace
+        places = (workspace.places, workspace.random)
+        return (self._codes, self._weights, self._optimizer, self._memory, *places, self._layers, self._work)
+
     def _lay_out(self, rows: int) -> None:
         """Encode the graph for batches of `rows` transitions."""
         self._workspace = Workspace(encode(self._graph, rows, self._sizes), self._weights.dtype.type)
@@ -119,7 +129,8 @@ def hashable_outputs(graph: Graph, probe: hashing_inputs.Probe) -> np.ndarray:
     """The outputs of `graph` on the fixed inputs of the functional hash (§4.3), not rounded, one an example.
 
     A loss that is one number for the whole batch is computed on batches of 32 examples, as training does: a single
-    number of few mantissa bits would be the same for many losses that differ.
+    number of few mantissa bits would be the same for many losses that differ. `hashing.Hasher` finds the same quicker
+    for many graphs.
 
     Parameters
     ----------
@@ -140,8 +151,8 @@ def hashable_outputs(graph: Graph, probe: hashing_inputs.Probe) -> np.ndarray:
     sizes = hashing_inputs.SIZES
     examples = rows = len(probe.batch.rewards)
     program = encode(graph, rows, sizes, trains=False)
-    if program.loss.rows == 1 and examples > _TRAINING_BATCH:
-        rows = _TRAINING_BATCH
+    if program.loss.rows == 1 and examples > BATCH:
+        rows = BATCH
         program = encode(graph, rows, sizes, trains=False)
     workspace = Workspace(program)
     outputs = []
@@ -150,12 +161,9 @@ def hashable_outputs(graph: Graph, probe: hashing_inputs.Probe) -> np.ndarray:
         for start in range(0, examples - rows + 1, rows):
             batch = Batch(*(values[start : start + rows] for values in probe.batch))
             workspace.load(batch, networks.word)
-            run(workspace.codes, weights, workspace.memory, _NO_OPTIMIZER, mc.FORWARD)
+            run(workspace.codes, weights, workspace.memory, NO_OPTIMIZER, mc.FORWARD)
             outputs.append(workspace.losses())
     return np.concatenate(outputs)
-
-
-_NO_OPTIMIZER = np.zeros(6)
 
 
 def _checked_sizes(parameters: Sequence[np.ndarray], hidden: Sequence[int]) -> tuple[int, ...]:

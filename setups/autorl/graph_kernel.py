@@ -39,6 +39,12 @@ def run(codes, weights, memory, optimizer, task):
     float
         The mean of the loss; NaN when the step made a parameter infinite or NaN.
     """
+    return run_program(codes, weights, memory, optimizer, task)
+
+
+@part
+def run_program(codes, weights, memory, optimizer, task):
+    """What `run` does, as a part of compiled code."""
     layers = codes[mc.HEADER : mc.HEADER + mc.LAYER * codes[mc.LAYERS]].reshape((codes[mc.LAYERS], mc.LAYER))
     start, count = mc.HEADER + mc.LAYER * codes[mc.LAYERS], codes[mc.INSTRUCTIONS]
     program = codes[start : start + count * mc.FIELDS].reshape((count, mc.FIELDS))
@@ -79,6 +85,8 @@ def _forward(f, weights, memory, layers):
         network_forward(memory, weights[f[mc.NET]], layers, f[mc.HEIGHT], f[mc.X], f[mc.HIDDEN], f[mc.OUT])
     elif code < mc.MEAN:
         _map(f, memory)
+    elif code == mc.LARGEST:
+        _largest_of_rows(f, memory)
     elif code < mc.BATCH_MEAN:
         columns = f[mc.COLUMNS]
         width = columns if code == mc.SOFTMAX else 1
@@ -144,6 +152,19 @@ def _network_backward(f, weights, memory, layers, shift, scratch):
         total = weights[mc.GRADIENT]
         for i in range(total.size):
             total[i] += gradient[i]
+
+
+@part
+def _largest_of_rows(f, memory):
+    """``LARGEST`` as `list_kernel.row_forward` has it, without a slice a row, which takes thrice the time."""
+    columns = f[mc.COLUMNS]
+    for i in range(f[mc.HEIGHT]):
+        x = f[mc.X] + i * f[mc.X_ROW]
+        top = memory[x]
+        for j in range(1, columns):
+            value = memory[x + j]
+            top = top if top >= value or top != top else value
+        memory[f[mc.OUT] + i] = top
 
 
 @part

@@ -120,13 +120,15 @@ def greedy_action(layers, parameters, work):
         inputs, outputs, weights, biases = layers[k]
         target = source + aligned(inputs)
         y = work[target : target + outputs]
-        y[:] = parameters[biases : biases + outputs]
+        bias, matrix = parameters[biases : biases + outputs], parameters[weights : weights + inputs * outputs]
+        for j in range(outputs):
+            y[j] = bias[j]
         for i in range(inputs):
             x = work[source + i]
             if x != zero:
-                row = parameters[weights + i * outputs : weights + (i + 1) * outputs]
+                row = i * outputs  # not a slice, which would count references
                 for j in range(outputs):
-                    y[j] += x * row[j]
+                    y[j] += x * matrix[row + j]
         if k < last:
             for j in range(outputs):
                 y[j] = zero if y[j] < zero else y[j]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from setups.autorl.agent import SCORES, Training, TrainingSettings, normalised, train
-from setups.autorl.engine import Engine, EngineSettings, initial_parameters
+from setups.autorl.agent import SCORES, Training, TrainingSettings, normalised
+from setups.autorl.compiled_training import train
+from setups.autorl.engine import Engine, EngineSettings, initial_parameters, network_sizes
 from setups.autorl.environments import Environment, EnvironmentSpec, environment_spec, make
-from setups.autorl.fast_engine import FastEngine, hashable_outputs
+from setups.autorl.fast_engine import FastEngine
+from setups.autorl.first_networks import CHOICES, first_networks
 from setups.autorl.graph import Graph, canonical
+from setups.autorl.hashing import Hasher
 from setups.autorl.hashing_inputs import make_probe
 from setups.autorl.known import KNOWN
 from setups.autorl.space import Space, configuration
@@ -18,6 +23,8 @@ from setups.autorl.text import format_graph, parse_graph
 from ufh_cli.core.names import nearest, one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves, Evaluation, Setup
+
+_HASH_TIME = 0.085  # microseconds an example, on the machine and in the process in which `_step_time` was measured
 
 
 class AutoRL(Setup[Graph]):
@@ -33,6 +40,11 @@ class AutoRL(Setup[Graph]):
     trainings : int
         Trainings in each environment, with other first networks and seeds, whose mean counts. One, as in the paper, is
         a lottery in CartPole: there the first, untrained network may be good already.
+    first_networks : {"random", "fixed"}
+        Whether every training of `evaluate` starts from a fresh network, or the k-th one in an environment from the
+        k-th of a fixed list, see `first_networks`; the rest stays random. `reevaluate` takes fresh ones in any case.
+    training_hurdle : float
+        When the first training in the first environment scores below this, that score is the fitness. 0: no hurdle.
     heldout_environments : str
         Where it learns as well in `reevaluate`; the search's environments, with other seeds, come first.
     heldout_trainings : int
@@ -73,9 +85,9 @@ class AutoRL(Setup[Graph]):
 
     Notes
     -----
-    A cost is a number of environment steps. `hash_cost` is as many of them as gradient batches would hold all inputs of
-    the hash. An evaluation in which the loss or a parameter stops being finite ends there with fitness
-    0, the lowest: scores below it count as 0.
+    A cost is a number of environment steps. `hash_cost` is as many of them as take the time of a hash, by the times of
+    benchmarks/autorl.py, with an environment that takes no time itself. An evaluation in which the loss or a parameter
+    stops being finite ends there with fitness 0, the lowest: scores below it count as 0.
     """
 
     cost_unit: ClassVar[str] = "environment steps"
@@ -85,6 +97,8 @@ class AutoRL(Setup[Graph]):
         *,
         environments: str = "CartPole-v0",
         trainings: int = 1,
+        first_networks: Literal["random", "fixed"] = "random",
+        training_hurdle: float = 0.0,
         heldout_environments: str = "",
         heldout_trainings: int = 5,
         returns: str = "",
@@ -110,7 +124,7 @@ class AutoRL(Setup[Graph]):
         hash_examples: int = 4096,
         hash_seeds: int = 1,
     ) -> None:
-        _check_numbers(trainings, heldout_trainings, hurdle, learning_rate)
+        _check_numbers(trainings, heldout_trainings, hurdle, training_hurdle, learning_rate)
         self._space = Space(configuration(space), original_offsets=original_offsets)
         searched, held_out = _names(environments), _names(heldout_environments)
         if not searched:
@@ -135,10 +149,14 @@ class AutoRL(Setup[Graph]):
         self._score: str = one_of("score", score, SCORES)
         self._mean = one_of("combine", combine, ("sum", "mean")) == "mean"
         self._hurdle = hurdle
+        self._training_hurdle = training_hurdle
         self._trainings = trainings
+        self._fixed = one_of("first_networks", first_networks, CHOICES) == "fixed"
+        self._first_networks: dict[str, list[list[np.ndarray]]] = {}
         self._heldout_trainings = heldout_trainings
-        self._probe = make_probe(examples=hash_examples, seeds=hash_seeds)
-        self.hash_cost = float(-(-hash_examples * hash_seeds // batch))
+        self._hasher = Hasher(make_probe(examples=hash_examples, seeds=hash_seeds))
+        step = _step_time(self._environments[0], self._engine_settings, batch, update_every)
+        self.hash_cost = float(math.ceil(_HASH_TIME * hash_examples * hash_seeds / step))
 
     def random_candidate(self, rng: Rng) -> Graph:
         """The nodes of DQN (or those of the space) followed by random ones."""
@@ -153,7 +171,7 @@ class AutoRL(Setup[Graph]):
 
         A loss that is one number for a whole batch is taken on batches of 32 inputs, as many as are full.
         """
-        return hashable_outputs(candidate, self._probe)
+        return self._hasher.outputs(candidate)
 
     def evaluate(self, candidate: Graph, rng: Rng) -> Evaluation:
         """Train an agent in each environment; the fitness is made of its mean normalised returns."""
@@ -161,17 +179,19 @@ class AutoRL(Setup[Graph]):
         steps = 0
         for environment in self._environments:
             found = []
-            for _ in range(self._trainings):
-                training = self._train(candidate, environment, rng)
+            for k in range(self._trainings):
+                training = self._train(candidate, environment, rng, self._first_network(environment, k))
                 steps += training.steps
                 if training.diverged:
                     return Evaluation(0.0, float(steps))
                 found.append(self._score_of(training, environment))
+                if not scores and found[0] < self._training_hurdle:
+                    return Evaluation(self._combined(found), float(steps))
             scores.append(sum(found) / len(found))
             if scores[0] < self._hurdle:
                 break
         # Who fails at the hurdle keeps the score of the first environment alone, whatever the others would have given.
-        return Evaluation(sum(scores) / (len(self._environments) if self._mean else 1), float(steps))
+        return Evaluation(self._combined(scores), float(steps))
 
     def reevaluate(self, candidate: Graph, rng: Rng) -> float:
         """The mean score over other trainings, in the search's environments and in those held out."""
@@ -225,12 +245,27 @@ class AutoRL(Setup[Graph]):
         said = (environment.spec.notice for environment in [*self._environments, *self._held_out])
         return "; ".join(dict.fromkeys(filter(None, said)))
 
-    def _train(self, candidate: Graph, environment: Environment, rng: Rng) -> Training:
-        parameters = initial_parameters(
-            environment.state_size, environment.actions, self._engine_settings.hidden, rng.word()
+    def _train(
+        self, candidate: Graph, environment: Environment, rng: Rng, first_network: list[np.ndarray] | None = None
+    ) -> Training:
+        word = rng.word()  # drawn in any case: all else is then the same with fixed first networks and without
+        parameters = first_network or initial_parameters(
+            environment.state_size, environment.actions, self._engine_settings.hidden, word
         )
         engine = self._make_engine(candidate, parameters, self._engine_settings)
         return train(engine, environment, self._settings_for(environment), rng.word())
+
+    def _first_network(self, environment: Environment, k: int) -> list[np.ndarray] | None:
+        """What the k-th training of every candidate starts from; None: a fresh network."""
+        if not self._fixed:
+            return None
+        name = environment.spec.id
+        if name not in self._first_networks:
+            self._first_networks[name] = first_networks(environment, self._engine_settings, self._trainings)
+        return self._first_networks[name][k]
+
+    def _combined(self, scores: list[float]) -> float:
+        return sum(scores) / (len(self._environments) if self._mean else 1)
 
     def _settings_for(self, environment: Environment) -> TrainingSettings:
         spec: EnvironmentSpec = environment.spec
@@ -270,12 +305,22 @@ def _specs(names: list[str], returns: str, episodes: int, steps: int) -> list[En
     return specs
 
 
-def _check_numbers(trainings: int, heldout_trainings: int, hurdle: float, learning_rate: float) -> None:
+def _step_time(environment: Environment, settings: EngineSettings, batch: int, update_every: int) -> float:
+    """About how many microseconds an environment step takes with its share of a gradient step."""
+    sizes = network_sizes(environment.state_size, environment.actions, settings.hidden)
+    weights = sum(inputs * outputs for inputs, outputs in pairwise(sizes))
+    return 0.5 + (2.0 + 0.005 * weights) * batch / 32 / update_every
+
+
+def _check_numbers(
+    trainings: int, heldout_trainings: int, hurdle: float, training_hurdle: float, learning_rate: float
+) -> None:
     for name, number in (("trainings", trainings), ("heldout_trainings", heldout_trainings)):
         if number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-    if not 0.0 <= hurdle < 1.0:
-        raise ValueError(f"hurdle must be in [0, 1), got {hurdle}")
+    for name, score in (("hurdle", hurdle), ("training_hurdle", training_hurdle)):
+        if not 0.0 <= score < 1.0:
+            raise ValueError(f"{name} must be in [0, 1), got {score}")
     if not 0.0 < learning_rate < 1.0:
         raise ValueError(f"learning_rate must be between 0 and 1, got {learning_rate}")
 

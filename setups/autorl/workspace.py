@@ -47,6 +47,16 @@ class Workspace:
             for (offset, column), values in zip(self._random, random_constants(word, len(self._random)), strict=True):
                 self.memory[offset] = values[column]
 
+    @property
+    def places(self) -> np.ndarray:
+        """Where in the memory the fields of a `Batch` stand, int64 (5,)."""
+        return np.array([self._program.inputs[INPUTS.index(name)].offset for name in _FIELDS])
+
+    @property
+    def random(self) -> np.ndarray:
+        """`Program.random` as an array, int64 (R, 2)."""
+        return np.array(self._random, np.int64).reshape(-1, 2)
+
     def losses(self) -> np.ndarray:
         """A copy of the last node's value, (N, 1) or (1, 1)."""
         return self._view(self._program.loss).copy()

@@ -8,8 +8,8 @@ pytest.importorskip("gymnasium")
 
 TINY = (
     "--set=budget.candidates=12", "--budget=1e9", "--set=search.population_size=4", "--set=search.tournament_size=2",
-    "--set=options.episodes=3", "--set=options.hidden=8", "--set=options.replay_start=20",
-    "--set=options.heldout_trainings=1",
+    "--set=options.steps=120", "--set=options.hidden=8", "--set=options.replay_start=20",
+    "--set=options.trainings=2", "--set=options.heldout_trainings=1",
 )  # fmt: skip
 
 
