@@ -26,7 +26,7 @@ from setups.automl_zero.tasks import (
 from setups.automl_zero.text import format_program, parse_program
 from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
 TASKS = ("binary", "linear", "nn2")
 _COSTS: tuple[float, ...] = tuple(COSTS.tolist())
@@ -87,6 +87,10 @@ class AutoMLZero(Setup[Program]):
         Programs draw the same random numbers in every evaluation, which makes evaluations deterministic.
         Counting wrong hits (``cache.counterfactual``) among programs with random operations needs it: without
         it, equal programs differ in fitness, and right hits are counted as wrong.
+    objectives : tuple of str
+        Several of ``"fitness"`` and ``"instructions"`` (minus the number of those that an output depends on, of which
+        the key does not know); none: the fitness alone. The hypervolume is measured from 0 and as many instructions
+        as a program may have.
 
     Notes
     -----
@@ -126,9 +130,12 @@ class AutoMLZero(Setup[Program]):
         hash_examples: int = 10,
         hash_flags: bool = False,
         fixed_noise: bool = False,
+        objectives: tuple[str, ...] = (),
     ) -> None:
         self.space = _parse_space(memory, min_sizes, max_sizes, operations)
         self._encoded_space = self.space.encoded()
+        most = float(sum(self.space.max_sizes))
+        self.objectives = chosen_objectives(objectives, {"fitness": 0.0, "instructions": -most})
         self._initial_sizes = _initial_sizes(self.space, parse_triple("initial_sizes", initial_sizes))
         self._initial_random = one_of("initial", initial, ("noop", "random")) == "random"
         self._mutations = parse_mutations(mutations)
@@ -238,6 +245,11 @@ class AutoMLZero(Setup[Program]):
     def combine_tasks(self, fitnesses: Sequence[float]) -> float:
         """Their mean or median."""
         return float(combined(np.array(fitnesses), self._median))
+
+    def objectives_of(self, candidate: Program, evaluation: Evaluation) -> tuple[float, ...]:
+        """The fitness that was found, and minus the effective instructions of this very program."""
+        values = {"fitness": evaluation.fitness, "instructions": -float(effects.live(candidate).sum())}
+        return tuple(values[name] for name in self.objectives.names) if self.objectives else ()
 
     def _word(self, rng: Rng) -> int:
         """What seeds the random numbers of one evaluation."""

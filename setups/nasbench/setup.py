@@ -15,12 +15,13 @@ from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space, describe, is_vali
 from setups.nasbench.store import open_table
 from setups.nasbench.table import Table
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
 HALFWAY, FINAL = 0, 1
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
 _DECISIONS = (2,) * LABELS_SHIFT + (len(OPS),) * (MAX_VERTICES - 2)
+_REFERENCE = {"accuracy": 0.8, "seconds": -6000.0}
 _SPACE_FILE = "space-v1.npy"
 
 
@@ -42,6 +43,10 @@ class NasBench(Setup[int]):
         Standard deviation of Gaussian noise added to the fitness (§6.2.3).
     mutation_rate : float
         1 flips each of the 21 edges with probability 1/7 and changes each of the 5 operations with probability 1/5.
+    objectives : tuple of str
+        Several of ``"accuracy"`` (the fitness) and ``"seconds"`` (minus the seconds of a training of 108 epochs, which
+        follow from the cell and are known without an evaluation); none: the accuracy alone. The hypervolume is
+        measured from an accuracy of .8 and 6,000 seconds.
     """
 
     cost_unit: ClassVar[str] = "simulated seconds"
@@ -64,11 +69,13 @@ class NasBench(Setup[int]):
         run: Literal["random", "0", "1", "2"] = "random",
         noise: float = 0.0,
         mutation_rate: float = 1.0,
+        objectives: tuple[str, ...] = (),
     ) -> None:
         if not 0.0 <= noise < np.inf:
             raise ValueError(f"noise must be a standard deviation of at least 0, got {noise}")
         if not 0.0 < mutation_rate <= 5.0:
             raise ValueError(f"mutation_rate must be above 0 and at most 5, got {mutation_rate}")
+        self.objectives = chosen_objectives(objectives, _REFERENCE)
         self._table: Table = open_table(table)
         space = _space()
         if not np.array_equal(space.cells, self._table.cells):
@@ -120,6 +127,15 @@ class NasBench(Setup[int]):
         if self._noise:
             fitness += self._noise * float(rng.generator().standard_normal())
         return Evaluation(fitness, self._seconds.item(cell, run))
+
+    def objectives_of(self, candidate: int, evaluation: Evaluation) -> tuple[float, ...]:
+        """The accuracy that was found, and minus the seconds that this very cell takes."""
+        cell = candidate >> SPEC_BITS
+        values = {
+            "accuracy": evaluation.fitness,
+            "seconds": -self._seconds.item(cell, 0 if self._runs is None else self._runs),
+        }
+        return tuple(values[name] for name in self.objectives.names) if self.objectives else ()
 
     def reevaluate(self, candidate: int, rng: Rng) -> float:
         """Test accuracy after 108 epochs, the mean of the three trainings."""

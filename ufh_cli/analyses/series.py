@@ -68,12 +68,18 @@ class Series:
 
     def best(self) -> dict[str, Any] | None:
         """The entry in ``best.json`` of the fittest of all its trials."""
-        entries = [
-            entry
-            for entry in self.results.best
-            if all(entry.get(key) == value for key, value in self.swept.items()) and "fitness" in entry
-        ]
+        entries = [entry for entry in self._own(self.results.best) if "fitness" in entry]
         return max(entries, key=lambda entry: float(entry["fitness"]), default=None)
+
+    def fronts(self) -> list[list[tuple[float, ...]]]:
+        """Of each trial with a front in ``front.json`` its objectives."""
+        found: dict[int, list[tuple[float, ...]]] = {}
+        for entry in self._own(self.results.front):
+            found.setdefault(entry["trial"], []).append(tuple(map(float, entry["objectives"].values())))
+        return list(found.values())
+
+    def _own(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [entry for entry in entries if all(entry.get(key) == value for key, value in self.swept.items())]
 
     @property
     def numbers(self) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -23,8 +24,19 @@ def _none_word(value: Any) -> Any:
     return None if value == "none" else value
 
 
+_INTEGER = re.compile("[+-]?[0-9]{1,18}")
+
+
 def _word(value: Any) -> Any:
     return str(value) if type(value) is int else value
+
+
+def _listed(value: Any) -> Any:
+    """A list of TOML, or a text divided by commas of the command line, for an option that is a tuple."""
+    if isinstance(value, str):
+        parts = [part.strip() for part in value.split(",")]
+        return tuple(int(part) if _INTEGER.fullmatch(part) else part for part in parts if part)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _whole(value: Any) -> Any:
@@ -263,6 +275,8 @@ def options_model(cls: type) -> type[BaseModel]:
                 hint = Annotated[hint, BeforeValidator(_word)]  # 0 for "0": the command line has no quotes
             elif hint is str:
                 hint = Annotated[str, BeforeValidator(_word)]
+            elif typing.get_origin(hint) is tuple:
+                hint = Annotated[hint, BeforeValidator(_listed)]
             elif type(None) in typing.get_args(hint):
                 hint = Annotated[hint, BeforeValidator(_none_word)]
             fields[name] = (hint, default)
@@ -295,7 +309,7 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
 def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return value
+    return list(value) if isinstance(value, tuple) else value  # as TOML and JSON read it back
 
 
 def _shown(value: Any) -> str:

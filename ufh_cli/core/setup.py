@@ -64,6 +64,24 @@ class Objectives(NamedTuple):
     reference: tuple[float, ...]
 
 
+def chosen_objectives(names: Sequence[str], reference: Mapping[str, float]) -> Objectives | None:
+    """The objectives called `names`, of those that `reference` gives a coordinate each; None for no names.
+
+    Raises
+    ------
+    ValueError
+        With one clear line for an unknown or repeated name, or a single one.
+    """
+    if not names:
+        return None
+    for name in names:
+        if name not in reference:
+            raise ValueError(f"objectives: unknown {name!r}; possible are {', '.join(reference)}")
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise ValueError(f"objectives: give two or more different ones of {', '.join(reference)}, or none")
+    return Objectives(tuple(names), tuple(reference[name] for name in names))
+
+
 class Curves(NamedTuple):
     """How something went along, for a figure.
 

@@ -15,6 +15,7 @@ from ufh_cli.configuration.schema import ExperimentConfig, make_search
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
+from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
@@ -251,4 +252,14 @@ def make_record(
         "lost": result.lost,
         "stopped": result.stopped,
     }
-    return TrialRecord(cell, trial, row, result.curve, best)
+    return TrialRecord(cell, trial, row, result.curve, best, [_front_entry(setup, trial, one) for one in result.front])
+
+
+def _front_entry(setup: Setup, trial: int, individual: Individual) -> dict[str, Any]:
+    assert setup.objectives is not None
+    return {
+        "trial": trial,
+        "objectives": dict(zip(setup.objectives.names, individual.objectives, strict=True)),
+        "key": key_text(individual.key) or repr(individual.key),
+        "description": setup.describe(individual.candidate),
+    }

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Results:
         The rows of the CSV files, numbers as numbers.
     best : list of dict
         The entries of ``best.json``.
+    front : list of dict
+        The entries of ``front.json``; empty where there is one objective.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,6 +57,7 @@ class Results:
         self.trials = self._once(read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment))))
         self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
         self.best = read_best(path / "best.json")
+        self.front = read_front(path / "front.json")
 
     def _once(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each trial once; an interruption in the middle of writing may have left a row twice, but not another one."""
@@ -189,15 +192,35 @@ def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
 
 def read_best(path: Path) -> list[dict[str, Any]]:
     """The entries of ``best.json``."""
+    return _read_entries(path, _is_best, "best candidates")
+
+
+def read_front(path: Path) -> list[dict[str, Any]]:
+    """The entries of ``front.json``: the non-dominated candidates of each trial, where there are several objectives."""
+    return _read_entries(path, _is_on_a_front, "non-dominated candidates")
+
+
+def _read_entries(path: Path, is_right: Callable[[Mapping[str, Any]], bool], what: str) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and _is_best(entry) for entry in entries):
-        raise InputError(f"{path}: not a list of best candidates")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and is_right(entry) for entry in entries):
+        raise InputError(f"{path}: not a list of {what}")
     return entries
+
+
+def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
+    objectives = entry.get("objectives")
+    return (
+        type(entry.get("trial")) is int
+        and isinstance(objectives, dict)
+        and len(objectives) > 1
+        and all(type(value) in (int, float) for value in objectives.values())
+        and all(isinstance(entry.get(name), str) for name in ("key", "description"))
+    )
 
 
 def _is_best(entry: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from ufh_cli.records.folder import (
     experiment_differences,
     read_best,
     read_experiment,
+    read_front,
     read_rows,
     read_table,
     trial_columns,
@@ -65,6 +66,7 @@ class Recorder:
         self._trials: dict[tuple[int, int], list[str]] = {}
         self._curves: dict[tuple[int, int], list[list[str]]] = {}
         self._best: dict[tuple[int, int], dict[str, Any]] = {}
+        self._fronts: dict[tuple[int, int], list[dict[str, Any]]] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(path / ".lock")
@@ -96,6 +98,8 @@ class Recorder:
                 [*swept, str(record.trial), *(_text(value) for value in point)] for point in record.curve
             ]
             self._best[where] = {**self.swept[record.cell], **record.best}
+            if record.front:
+                self._fronts[where] = [{**self.swept[record.cell], **entry} for entry in record.front]
             new.append(where)
         if new:
             # The row of trials.csv says that a trial is finished, so it goes last.
@@ -117,8 +121,15 @@ class Recorder:
         self._lock.release()
 
     def _write_best(self) -> None:
-        best = [_json_ready(self._best[where]) for where in sorted(self._best)]
-        _write(self.path / "best.json", json.dumps(best, indent=1, ensure_ascii=False) + "\n")
+        self._write_entries("best.json", [self._best[where] for where in sorted(self._best)])
+        if self._fronts:  # only with several objectives
+            self._write_entries(
+                "front.json", [entry for where in sorted(self._fronts) for entry in self._fronts[where]]
+            )
+
+    def _write_entries(self, name: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        ready = [_json_ready(entry) for entry in entries]
+        _write(self.path / name, json.dumps(ready, indent=1, ensure_ascii=False) + "\n")
 
     def _tables(self, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
         """What ``experiment.toml`` says; as many trials as were ever asked for."""
@@ -150,6 +161,10 @@ class Recorder:
             where = (cells.get(tuple(str(entry.get(key)) for key in self._keys), -1), entry["trial"])
             if where in self._trials:
                 self._best[where] = entry
+        for entry in read_front(self.path / "front.json"):
+            where = (cells.get(tuple(str(entry.get(key)) for key in self._keys), -1), entry["trial"])
+            if where in self._trials:
+                self._fronts.setdefault(where, []).append(entry)
         self._forget_incomplete()
 
     def _forget_incomplete(self) -> None:
@@ -164,6 +179,7 @@ class Recorder:
             if reached != row[best_place] or where not in self._best:
                 del self._trials[where], self._curves[where]
                 self._best.pop(where, None)
+                self._fronts.pop(where, None)
 
 
 def _text(value: Any) -> str:

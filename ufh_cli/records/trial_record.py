@@ -22,6 +22,8 @@ class TrialRecord:
         The rows of ``curves.csv``.
     best : dict
         Its entry in ``best.json``.
+    front : list of dict
+        Its entries in ``front.json``; empty where there is one objective.
     """
 
     cell: int
@@ -29,3 +31,4 @@ class TrialRecord:
     row: dict[str, Any]
     curve: list[Improvement]
     best: dict[str, Any] = field(default_factory=dict)
+    front: list[dict[str, Any]] = field(default_factory=list)
