@@ -242,7 +242,7 @@ words[40:80] |= np.uint64(0x7FF0) << np.uint64(48)
 words[80:90] = np.uint64(0x7FF0) << np.uint64(48)
 for options in ({}, {"mantissa_bits": 9}, {"decimals": 3}):
     for dtype in ("f2", "f4", "f8"):
-        for size in (1, 20, 24, 25, 700, 3000):
+        for size in (1, 20, 24, 25, 192, 193, 700, 3000):
             print(FunctionalHash(**options)(words.view(dtype)[:size]))
             print(FunctionalHash(**options)(words.view(dtype)[-size:]))
 """

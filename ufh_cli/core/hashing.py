@@ -17,6 +17,7 @@ once depends on the same things and runs at the speed of memory.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Hashable, Iterable
 
 import numpy as np
@@ -29,7 +30,7 @@ __all__ = ["MANTISSA_BITS", "FunctionalHash", "TaskKeys", "functional_key", "key
 _MAGIC = b"ufh1"
 _WANTED = "hashable outputs must be float16, float32 or float64 arrays"
 _NOTHING = "nothing to hash: the hashable outputs hold no value (an empty array, or an iterator that was used before?)"
-_SMALL = 24  # values; up to here whole numbers of Python are quicker than an array's operations
+_SMALL = (192, 24)  # values; up to here whole numbers of Python are quicker than numpy's operations, and numba's
 _SHORT = 1024  # values; up to here one call of the hash, above it blocks that stay in the processor's cache
 _BLOCK = 8192
 _FEW = 4  # arrays; from here on those of one type are made canonical together
@@ -104,7 +105,7 @@ class FunctionalHash:
         form = self._forms.get(dtype) or self._make_form(dtype)
         if not 0 < size <= _SHORT:
             return self._key_of_several(array)
-        if size <= _SMALL and (split := form.split(size)) is not None:
+        if size <= _SMALL["numba" in sys.modules] and (split := form.split(size)) is not None:
             self._small[dtype, size] = (header(_MAGIC, form, size), *split)
         return xxh3_64_intdigest(header(_MAGIC, form, size) + form.canonical(_in_a_row(array)))
 

@@ -203,8 +203,10 @@ class FunctionalCached(Generic[P, R]):
                     self._compare(value, self._timed(function, args, kwargs))
                 return self._opened(value)
             if answer is Answer.MINE:
+                self._count("asked")
                 return self._evaluated(key, function, args, kwargs)
             if key in self._mine.__dict__.setdefault("keys", set()):
+                self._count("asked")
                 break  # the evaluation asks for its own key: waiting would be for ever
             self._store.wait(self._space, key, wait)
             wait = min(2 * wait, _WAIT[1])
@@ -234,7 +236,6 @@ class FunctionalCached(Generic[P, R]):
         except self._on_error:
             self._count("asked", "unhashed")
             return None
-        self._count("asked")
         return key
 
     def _timed(self, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
@@ -257,6 +258,7 @@ class FunctionalCached(Generic[P, R]):
     def _hit(self, key: int) -> bool:
         """Count a hit, forget it perhaps; whether it is to be checked."""
         with self._lock:
+            self._counts["asked"] += 1
             self._counts["hits"] += 1
             forgets = self._policy.forget and self._random.random() < self._policy.forget
             checks = self._check > 0.0 and self._random.random() < self._check
@@ -299,6 +301,7 @@ class AsyncFunctionalCached(FunctionalCached[P, R]):
                     self._compare(value, await self._timed(function, args, kwargs))
                 return self._opened(value)
             if answer is Answer.MINE:
+                self._count("asked")
                 return await self._evaluated(key, function, args, kwargs)
             await asyncio.sleep(wait)
             wait = min(2 * wait, _WAIT[1])

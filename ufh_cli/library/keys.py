@@ -11,6 +11,7 @@ from xxhash import xxh3_64
 
 from ufh_cli.core import hashing
 
+_core_call = hashing.FunctionalHash.__call__
 _WHAT = "give arrays, tensors or numbers, as np.asarray(...) makes them"
 
 
@@ -48,19 +49,19 @@ class FunctionalHash(hashing.FunctionalHash):
             For what cannot be hashed, and where there is nothing to hash.
         """
         if shape is None and type(outputs) is np.ndarray and outputs.dtype.char in "efd":
-            return super().__call__(outputs)
+            return _core_call(self, outputs)
         arrays: list[np.ndarray] = []
         _collect(outputs, arrays)
         if shape is not None:
             arrays = [np.broadcast_to(array, shape, subok=True) for array in arrays]
         if all(array.dtype.kind == "f" for array in arrays):
-            return super().__call__(arrays)
+            return _core_call(self, arrays)
         if not any(array.size for array in arrays):
-            return super().__call__([])  # which refuses it
+            return _core_call(self, [])  # which refuses it
         digest = xxh3_64(b"ufh1+exact")
         for array in arrays:
             if array.dtype.kind == "f":
-                digest.update(b"f" + super().__call__(array).to_bytes(8, "little"))
+                digest.update(b"f" + _core_call(self, array).to_bytes(8, "little"))
             else:
                 digest.update(f"{array.dtype.kind}{array.size}:".encode() + _exact_bytes(array))
         return digest.intdigest()
