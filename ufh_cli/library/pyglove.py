@@ -33,7 +33,7 @@ _KEY = "ufh_key"
         ("name", pg.typing.Str(default=""), "The space in the cache."),
     ]
 )
-class FunctionalCaching(pg.geno.DNAGenerator):  # type: ignore[misc]
+class FunctionalCaching(pg.geno.DNAGenerator):
     """A generator whose proposals are answered by a functional cache (FEC) where one that behaves alike was evaluated.
 
     ``pg.sample`` feeds such answers back to the inner generator itself and does not yield the example. In difference to
@@ -83,7 +83,7 @@ class FunctionalCaching(pg.geno.DNAGenerator):  # type: ignore[misc]
         ("max_tries", pg.typing.Int(min_value=1, default=100), "After which a child that behaves alike is taken."),
     ]
 )
-class FunctionalChange(pg.evolution.Mutator):  # type: ignore[misc]
+class FunctionalChange(pg.evolution.Mutator):
     """A mutator whose children behave differently from their parent (FCM, Method 6)."""
 
     def _on_bound(self) -> None:
