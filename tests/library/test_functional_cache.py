@@ -201,9 +201,9 @@ def test_tasks_evaluate_each_key_once(store: dict) -> None:
         return [await evaluate(float((i + task) % 100)) for i in range(100)]
 
     async def main() -> list[list[float]]:
-        return await asyncio.gather(*map(ask, range(20)))
+        return await asyncio.gather(*map(ask, range(100)))
 
-    assert [sorted(found) for found in asyncio.run(main())] == [[float(i) for i in range(100)]] * 20
+    assert [sorted(found) for found in asyncio.run(main())] == [[float(i) for i in range(100)]] * 100
     assert set(calls.values()) == {1}
 
 
@@ -250,10 +250,10 @@ def test_the_claim_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
 def test_kills_lose_and_spoil_no_value(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     finished = 0
-    for turn in range(8):
+    for turn in range(20):
         process = start(path, 400, 0.0005, lease=0.2)
         assert process.stdout is not None
-        for _ in range(3 + 7 * turn):
+        for _ in range(3 + 2 * turn):
             if not process.stdout.readline():
                 break
         process.kill()
