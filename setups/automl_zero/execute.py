@@ -23,7 +23,7 @@ from setups.automl_zero.lanes import (
     store,
     width_of,
 )
-from ufh_cli.core.rng import splitmix64
+from ufh_cli.core.compiled import splitmix64
 
 _inline = nb.njit(forceinline=True, error_model="numpy")
 

@@ -29,7 +29,7 @@ from setups.automl_zero.lanes import (
     store,
     width_of,
 )
-from ufh_cli.core.rng import splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
 
 _inline = nb.njit(forceinline=True, error_model="numpy")
 

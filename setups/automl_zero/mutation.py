@@ -21,7 +21,7 @@ from setups.automl_zero.operations import (
     SIGNATURES,
     VECTOR_CONSTANT,
 )
-from ufh_cli.core.rng import splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
 
 # Layout of the int64 array `space`: [0:3] addresses of kinds s, v, m; [3:6] smallest and [6:9] largest sizes;
 # [9:12] numbers of operations of the three functions; from 12 on the operations.

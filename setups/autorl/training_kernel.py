@@ -13,7 +13,7 @@ from setups.autorl.compiled import cached, part
 from setups.autorl.control_kernel import control_step
 from setups.autorl.graph_kernel import run_program
 from setups.autorl.network_kernel import greedy_action
-from ufh_cli.core.rng import splitmix64
+from ufh_cli.core.compiled import splitmix64
 
 # What is counted along: environment steps, gradient steps, episodes finished, whether one is running, its steps, the
 # place of the next transition, transitions held, whether training diverged; then what is used of each supply.

@@ -10,7 +10,7 @@ import numba as nb
 import numpy as np
 
 from setups.nasbench.enumeration import LABELS_MASK, LABELS_SHIFT, MAX_VERTICES, VERTICES_SHIFT, is_code, prune
-from ufh_cli.core.rng import splitmix64
+from ufh_cli.core.compiled import splitmix64
 
 OPERATIONS = ("conv3x3", "conv1x1", "maxpool3x3")
 

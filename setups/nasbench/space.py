@@ -42,8 +42,8 @@ from setups.nasbench.enumeration import (
     is_valid,
     prune,
 )
+from ufh_cli.core.compiled import splitmix64, word_below
 from ufh_cli.core.names import nearest
-from ufh_cli.core.rng import splitmix64, word_below
 
 __all__ = [
     "MAX_EDGES",

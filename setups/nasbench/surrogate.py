@@ -31,7 +31,7 @@ from setups.nasbench.features import (
     validated_cells,
 )
 from setups.nasbench.table import RUNS
-from ufh_cli.core.rng import splitmix64
+from ufh_cli.core.compiled import splitmix64
 
 IMAGES = 9984
 """Images an accuracy is measured on, in each of the training, validation and test sets (39 batches of 256)."""

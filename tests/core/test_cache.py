@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -344,3 +345,19 @@ def test_warming_respects_the_bound() -> None:
     cache.warm([(1, 0.1), (2, 0.2), (3, 0.3)])
     assert [cache.lookup(key) for key in (1, 2, 3)] == [None, 0.2, 0.3]
     assert cache.warm_keys == {2, 3}
+
+
+@pytest.mark.parametrize("kind", ["often forgetful", "scheduled", "averaging", "fec"])
+@pytest.mark.parametrize("bound", [None, 3])
+def test_threads_that_share_a_cache_neither_fail_nor_mix_keys(kind: str, bound: int | None) -> None:
+    cache = ANY[kind](max_entries=bound)
+
+    def use(thread: int) -> int:
+        return sum(
+            cache.get((i * thread) % 7, lambda key=(i * thread) % 7: float(key)) != (i * thread) % 7
+            for i in range(4000)
+        )
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(use, range(1, 9))) == [0] * 8
+    assert len(cache) <= (bound or 7)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import struct
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 from ufh_cli.core.hashing import MANTISSA_BITS, FunctionalHash, functional_key
 
 INF, NAN = math.inf, math.nan
+PIPES: dict = {"capture_output": True, "text": True, "check": False}
 MANTISSA = {16: 10, 32: 23, 64: 52}
 # Lengths around the places where the code changes its way of working, and some in between.
-LENGTHS = [0, 1, 2, 7, 1023, 1024, 1025, 5000, 8191, 8192, 8193, 16384, 20001]
+LENGTHS = [1, 2, 7, 24, 25, 1023, 1024, 1025, 5000, 8191, 8192, 8193, 16384, 20001]
 
 
 # ---- the format of hashing.py's docstring once more, in integers and struct ----
@@ -77,6 +80,7 @@ def outputs_as_words(draw: st.DrawFn) -> tuple[list[tuple[int, list[int]]], int 
     """Up to three arrays of any float types, and mantissa bits that all of them have."""
     widths = draw(st.lists(st.sampled_from([16, 32, 64]), min_size=1, max_size=3))
     arrays = [(width, draw(st.lists(word_strategy(width), max_size=12))) for width in widths]
+    assume(any(words for _, words in arrays))
     return arrays, draw(st.none() | st.integers(1, min(MANTISSA[width] for width in widths)))
 
 
@@ -90,9 +94,6 @@ with np.errstate(over="ignore"):
 @pytest.mark.parametrize(
     ("options", "outputs", "key"),
     [
-        ({}, [], 12522123095146138796),
-        ({}, [np.empty(0)], 16364631507887739168),
-        ({}, [np.empty(0, np.float32)], 2826560627042325153),
         ({}, [GOLDEN], 7756329068615207370),
         ({"mantissa_bits": 24}, [GOLDEN], 6240970537756366042),
         ({"mantissa_bits": 52}, [GOLDEN], 6343853324269247315),
@@ -136,6 +137,7 @@ def test_long_arrays_follow_the_format(width: int, length: int) -> None:
     st.integers(0, 15),
 )
 def test_rounding_to_decimals_follows_the_format(arrays: list[list[float]], decimals: int) -> None:
+    assume(any(arrays))
     key = functional_key([np.array(array, float) for array in arrays], decimals=decimals)
     assert key == reference_decimal_key(arrays, decimals)
 
@@ -146,7 +148,7 @@ def test_rounding_long_arrays_follows_the_format(length: int) -> None:
     assert functional_key(values, decimals=4) == reference_decimal_key([values.tolist()], 4)
 
 
-@given(st.lists(st.floats(-8, 8, width=16), max_size=8), st.sampled_from([np.float16, np.float32]))
+@given(st.lists(st.floats(-8, 8, width=16), min_size=1, max_size=8), st.sampled_from([np.float16, np.float32]))
 def test_rounding_to_decimals_looks_at_the_values_alone(values: list[float], dtype: type) -> None:
     assert functional_key(np.array(values, dtype), decimals=2) == functional_key(np.array(values, float), decimals=2)
 
@@ -213,6 +215,85 @@ def test_special_values(options: dict) -> None:
     assert len({key(0.0), key(NAN), key(INF), key(-INF), key(1.0), key(1.7e308), key(-1.7e308)}) == 7
 
 
+# ---- many arrays, masks, and the two ways to the same canonical form ----
+
+
+@given(st.lists(st.lists(word_strategy(64), max_size=30), min_size=4, max_size=9), st.integers(1, 52))
+def test_many_arrays_follow_the_format(arrays: list[list[int]], bits: int) -> None:
+    assume(any(arrays))
+    outputs = [floats(64, words) for words in arrays]
+    expected = reference_key([(64, words) for words in arrays], bits)
+    assert functional_key(outputs, mantissa_bits=bits) == functional_key(iter(outputs), mantissa_bits=bits) == expected
+    equal = [outputs[0], outputs[0][::-1]] * 3
+    if arrays[0]:
+        expected = reference_key([(64, arrays[0]), (64, arrays[0][::-1])] * 3, bits)
+        assert functional_key(equal, mantissa_bits=bits) == expected
+
+
+def test_the_keys_are_the_same_before_numba_is_loaded() -> None:
+    """In a process of its own: what is hashed there loads no numba, and has the keys that compiled code gives here."""
+    program = """
+import sys
+import numpy as np
+from ufh_cli.core.hashing import FunctionalHash
+words = np.random.default_rng(5).integers(0, 2**64, 3000, "u8")
+words[:40] &= np.uint64(1) << np.uint64(63)
+words[40:80] |= np.uint64(0x7FF0) << np.uint64(48)
+words[80:90] = np.uint64(0x7FF0) << np.uint64(48)
+for options in ({}, {"mantissa_bits": 9}, {"decimals": 3}):
+    for dtype in ("f2", "f4", "f8"):
+        for size in (1, 20, 24, 25, 192, 193, 700, 3000):
+            print(FunctionalHash(**options)(words.view(dtype)[:size]))
+            print(FunctionalHash(**options)(words.view(dtype)[-size:]))
+"""
+    bare = subprocess.run([sys.executable, "-c", program + "assert 'numba' not in sys.modules"], **PIPES)
+    compiled = subprocess.run([sys.executable, "-c", "import numba\n" + program], **PIPES)
+    assert bare.stderr == compiled.stderr == ""
+    assert bare.stdout == compiled.stdout
+    assert len(set(bare.stdout.split())) > 80
+
+
+@pytest.mark.parametrize("options", [{}, {"mantissa_bits": 7}, {"decimals": 3}])
+def test_what_lies_under_a_mask_does_not_matter_but_the_mask_does(options: dict) -> None:
+    def key(values: list[float], mask: object) -> int:
+        one = np.ma.MaskedArray(np.array(values), mask=mask)
+        (alone,) = {functional_key(one, **options), functional_key([one], **options)}
+        assert FunctionalHash(**options).rows(np.ma.stack([one, one])) == [alone, alone]
+        return alone
+
+    assert key([1.0, 5.0, 3.0], [0, 1, 0]) == key([1.0, NAN, 3.0], [0, 1, 0])
+    plain = functional_key(np.array([1.0, 5.0, 3.0]), **options)
+    keys = {key([1.0, 5.0, 3.0], mask) for mask in ([0, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1])}
+    assert len(keys | {plain, key([1.0, 0.0, 3.0], [0, 0, 0])}) == 6
+    assert key([1.0, 5.0, 3.0], False) == plain
+
+
+@pytest.mark.parametrize("empty", [[], (), {}, "", np.empty(0), [np.empty(0)] * 5, np.empty((3, 0)), iter(())])
+def test_nothing_to_hash_is_no_key(empty: object) -> None:
+    with pytest.raises(ValueError, match=r"nothing to hash: .* hold no value"):
+        functional_key(empty)  # type: ignore[arg-type]
+
+
+def test_an_iterator_that_was_used_is_no_key() -> None:
+    outputs = iter([np.ones(3)])
+    functional_key(outputs)
+    with pytest.raises(ValueError, match="an iterator that was used before"):
+        functional_key(outputs)
+    with pytest.raises(ValueError, match="nothing to hash"):
+        FunctionalHash().rows(np.empty((3, 0)))
+
+
+def test_at_most_keeps_all_that_a_type_has() -> None:
+    for dtype, all_bits in ((np.float16, 10), (np.float32, 23)):
+        outputs = (np.arange(1, 9) / 7).astype(dtype)
+        key = functional_key(outputs, mantissa_bits=24, at_most=True)
+        assert key == functional_key(outputs, mantissa_bits=all_bits)
+    wide = np.arange(1, 9) / 7
+    assert functional_key(wide, mantissa_bits=24, at_most=True) == functional_key(wide, mantissa_bits=24)
+    with pytest.raises(ValueError, match="at_most=True goes with mantissa_bits"):
+        FunctionalHash(at_most=True)
+
+
 # ---- order, number, type ----
 
 
@@ -221,6 +302,8 @@ def test_special_values(options: dict) -> None:
     st.lists(st.lists(st.floats(-4, 4), max_size=4), min_size=1, max_size=4),
 )
 def test_order_and_number_of_the_outputs_matter(first: list[list[float]], second: list[list[float]]) -> None:
+    assume(any(first) and any(second))
+
     def canonical(arrays: list[list[float]]) -> list[list[float]]:
         return [[value or 0.0 for value in array] for array in arrays]
 
@@ -240,7 +323,7 @@ def test_the_same_values_in_other_arrays_have_other_keys(length: int) -> None:
 
 
 def test_an_array_is_a_list_of_one() -> None:
-    for values in (np.arange(5.0), np.arange(5000.0), np.empty(0)):
+    for values in (np.arange(5.0), np.arange(100.0), np.arange(5000.0)):
         assert functional_key(values) == functional_key([values]) == functional_key(iter([values]))
 
 
@@ -264,7 +347,7 @@ def test_memory_layout_does_not_matter(rows: int, dtype: type, options: dict) ->
     assert functional_key(values.T, **options) != expected
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (7,), (3, 0), (5, 20), (4, 2, 3), (3, 9000)])
+@pytest.mark.parametrize("shape", [(1, 1), (7,), (5, 20), (4, 2, 3), (3, 9000)])
 @pytest.mark.parametrize("options", [{}, {"mantissa_bits": 5}, {"decimals": 2}])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_rows_have_the_keys_that_they_have_alone(shape: tuple, options: dict, dtype: type) -> None:
@@ -299,7 +382,7 @@ def test_a_scalar_array_counts_as_one_value() -> None:
 def test_more_bits_than_the_type_has_are_refused(dtype: type, bits: int) -> None:
     name = np.dtype(dtype).name
     FunctionalHash(mantissa_bits=bits - 1)(np.ones(3, dtype))
-    for outputs in (np.ones(3, dtype), [np.ones(3), np.ones(3, dtype)], np.empty(0, dtype)):
+    for outputs in (np.ones(3, dtype), [np.ones(3), np.ones(3, dtype)], [np.ones(2, dtype)] * 5):
         with pytest.raises(ValueError, match=f"mantissa_bits is {bits}, but the hashable outputs are {name}"):
             FunctionalHash(mantissa_bits=bits)(outputs)
 

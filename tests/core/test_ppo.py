@@ -12,7 +12,7 @@ from scipy.special import softmax
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual, ProximalPolicyOptimization
-from ufh_cli.core.search.ppo import _gradient
+from ufh_cli.core.search.ppo_compiled import _gradient
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import make_technique
 from ufh_cli.core.trial import Budget, Streams, TrialResult, functional_keys, run_trial

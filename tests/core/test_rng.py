@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from ufh_cli.core.rng import Rng, splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
+from ufh_cli.core.rng import Rng
 
 WORDS = st.integers(0, 2**64 - 1)
 FAIR = 1e-4  # a fair draw has a smaller p with this probability; the seeds are fixed, so the outcome never changes

@@ -14,7 +14,7 @@ from ufh_cli.analyses.comparable import other_differences
 from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, wilson_interval
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.configuration.registry import load_setup, setup_entry_points
+from ufh_cli.configuration.registry import first_line, setup_entry_points
 from ufh_cli.records.folder import STOPPED, Results
 from ufh_cli.records.status import Status
 
@@ -186,7 +186,7 @@ def print_setups() -> None:
     table = Table("setup", "from", "what", box=None, header_style="bold", pad_edge=False)
     for name, entry in sorted(setup_entry_points().items()):
         try:
-            what = (load_setup(name).__doc__ or "").strip().partition("\n")[0]
+            what = first_line(name)
         except InputError as error:
             what = str(error)
         table.add_row(name, entry.dist.name if entry.dist else "", what)

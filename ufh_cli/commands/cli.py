@@ -16,6 +16,7 @@ import typer
 
 from ufh_cli import __version__
 from ufh_cli.commands import analyses
+from ufh_cli.commands.cache import cache_app
 from ufh_cli.commands.options import (
     KIND_NAMES,
     RESULTS,
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fetch, convert and verify a setup's data.")
 app.add_typer(data_app, name="data")
+app.add_typer(cache_app, name="cache")
 
 
 def _version(asked: bool) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 
 from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.core.setup import Setup
@@ -33,3 +36,37 @@ def load_setup(name: str) -> type[Setup]:
     if not (isinstance(found, type) and issubclass(found, Setup)):
         raise InputError(f"setup {name!r}: {entries[name].value} is not a subclass of ufh_cli.core.setup.Setup")
     return found
+
+
+def first_line(name: str) -> str:
+    """The first line of the documentation of a setup's class; read from its source, since importing takes seconds.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read there, and the setup cannot be imported either.
+    """
+    entry = setup_entry_points()[name]
+    found = _documented(entry.module, entry.attr)
+    return (found if found is not None else load_setup(name).__doc__ or "").strip().partition("\n")[0]
+
+
+def _documented(module: str, attribute: str, hops: int = 3) -> str | None:
+    """The documentation of a class that `module` defines or takes from another of its own package."""
+    package, *rest = module.split(".")
+    try:
+        spec = find_spec(package)
+        places = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+        files = [place.joinpath(*rest, "__init__.py") for place in places]
+        files += [place.joinpath(*rest).with_suffix(".py") for place in places if rest]
+        tree = ast.parse(next(file for file in files if file.is_file()).read_text(encoding="utf-8"))
+    except (ImportError, OSError, StopIteration, SyntaxError, ValueError):
+        return None
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == attribute:
+            return ast.get_docstring(node)
+        if isinstance(node, ast.ImportFrom) and hops and node.module and node.module.startswith(f"{package}."):
+            for alias in node.names:
+                if (alias.asname or alias.name) == attribute:
+                    return _documented(node.module, alias.name, hops - 1)
+    return None

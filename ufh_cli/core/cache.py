@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from ufh_cli.core.rng import Rng
@@ -97,7 +98,8 @@ class FunctionalEquivalenceCache:
     def _find(self, key: Hashable) -> Any:
         entry = self._entries.get(key)
         if entry is not None and self.max_entries is not None:
-            self._entries.move_to_end(key)  # type: ignore[attr-defined]
+            with suppress(KeyError):  # another thread dropped it just now
+                self._entries.move_to_end(key)  # type: ignore[attr-defined]
         return entry
 
     def _insert(self, key: Hashable, entry: Any) -> None:
@@ -105,7 +107,8 @@ class FunctionalEquivalenceCache:
         if self.warm_keys:
             self.warm_keys.discard(key)
         if self.max_entries is not None:
-            self._entries.move_to_end(key)  # type: ignore[attr-defined]
+            with suppress(KeyError):
+                self._entries.move_to_end(key)  # type: ignore[attr-defined]
             if len(self._entries) > self.max_entries:
                 self._entries.popitem(last=False)  # type: ignore[call-arg]
 
@@ -141,7 +144,7 @@ class ForgetfulCache(FunctionalEquivalenceCache):
         queries += 1
         probability = 1.0 / queries if self.forget_probability is None else self.forget_probability
         if self._rng.uniform() < probability:
-            del self._entries[key]
+            self._entries.pop(key, None)  # another thread may have done it
         else:
             self._entries[key] = (fitness, queries)
         return fitness

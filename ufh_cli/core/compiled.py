@@ -1,4 +1,4 @@
-"""Compilation whose cache on disk follows all the sources that go into the machine code."""
+"""For compiled code: random words, and a cache on disk that follows all the sources that go into the machine code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numba as nb
+
+from ufh_cli.core.rng import GOLDEN
 
 
 def cached_jit(function: Callable[..., Any], sources: Iterable[Path], **options: Any) -> Callable[..., Any]:
@@ -28,3 +30,18 @@ def source_digest(files: Iterable[Path]) -> str:
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:12]
+
+
+@nb.njit("Tuple((uint64, uint64))(uint64)", cache=True, inline="always")
+def splitmix64(state):
+    """For compiled code: (next state, a random 64-bit word). The same words as `Rng.from_word`."""
+    state = state + nb.uint64(GOLDEN)
+    z = (state ^ (state >> nb.uint64(30))) * nb.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> nb.uint64(27))) * nb.uint64(0x94D049BB133111EB)
+    return state, z ^ (z >> nb.uint64(31))
+
+
+@nb.njit("uint64(uint64, uint64)", cache=True, inline="always")
+def word_below(word, n):
+    """For compiled code: a random word scaled to {0, …, n − 1}, for n < 2**32; the bias is below 2**-32 · n."""
+    return ((word >> nb.uint64(32)) * n) >> nb.uint64(32)

@@ -17,36 +17,23 @@ once depends on the same things and runs at the speed of memory.
 from __future__ import annotations
 
 import operator
-import struct
 import sys
-from collections.abc import Callable, Hashable, Iterable
-from functools import cache
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable
 
-import numba as nb
 import numpy as np
 from xxhash import xxh3_64, xxh3_64_intdigest
 
-MANTISSA_BITS = {2: 10, 4: 23, 8: 52}  # bytes a value -> bits of its mantissa
+from ufh_cli.core.canonical import MANTISSA_BITS, Form, header, make_form
 
-_WORDS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
-_FLOATS = {4: np.float32, 8: np.float64}
+__all__ = ["MANTISSA_BITS", "FunctionalHash", "TaskKeys", "functional_key", "key_text"]
+
 _MAGIC = b"ufh1"
-_DECIMAL = 128
 _WANTED = "hashable outputs must be float16, float32 or float64 arrays"
-_LAYOUT = struct.Struct("<BQ")
+_NOTHING = "nothing to hash: the hashable outputs hold no value (an empty array, or an iterator that was used before?)"
+_SMALL = (192, 24)  # values; up to here whole numbers of Python are quicker than numpy's operations, and numba's
 _SHORT = 1024  # values; up to here one call of the hash, above it blocks that stay in the processor's cache
 _BLOCK = 8192
-
-
-class _Plan(NamedTuple):
-    """How values of one type are made canonical."""
-
-    given: type  # as what the kernel reads the values
-    word: type  # as what it writes them
-    kernel: Callable[..., None]
-    setting: float | np.ndarray  # mask of the bits that stay, units in one, or the table of what each float16 becomes
-    precision: int  # the byte of the message that tells it
+_FEW = 4  # arrays; from here on those of one type are made canonical together
 
 
 class FunctionalHash:
@@ -59,6 +46,8 @@ class FunctionalHash:
         what the type has, the paper's starting point (§6.5).
     decimals : int or None
         Round to so many decimals instead (as §4.1 does for MNAS). Excludes `mantissa_bits`.
+    at_most : bool
+        Of types with fewer than `mantissa_bits`, keep all that they have instead of refusing them.
 
     Examples
     --------
@@ -67,75 +56,125 @@ class FunctionalHash:
     True
     """
 
-    __slots__ = ("_plans", "decimals", "mantissa_bits")
+    __slots__ = ("_forms", "_small", "at_most", "decimals", "mantissa_bits")
 
-    def __init__(self, *, mantissa_bits: int | None = None, decimals: int | None = None) -> None:
+    def __init__(self, *, mantissa_bits: int | None = None, decimals: int | None = None, at_most: bool = False) -> None:
         if mantissa_bits is not None and decimals is not None:
             raise ValueError("give mantissa_bits or decimals, not both")
+        if at_most and mantissa_bits is None:
+            raise ValueError("at_most=True goes with mantissa_bits")
         self.mantissa_bits = _whole("mantissa_bits", mantissa_bits, 1, 52)
         self.decimals = _whole("decimals", decimals, 0, 15)
-        self._plans: dict[np.dtype, _Plan] = {}
+        self.at_most = at_most
+        self._forms: dict[np.dtype, Form] = {}
+        self._small: dict[tuple[np.dtype, int], tuple] = {}
 
     def __call__(self, outputs: np.ndarray | Iterable[np.ndarray]) -> int:
         """The key, an int in [0, 2**64), of one float array or of several in their order.
 
+        Masked values of a masked array count as masked, whatever lies under the mask: the array counts as two, that of
+        its values with 0 where they are masked, and that of its mask. Without a masked value it counts as one.
+
         Raises
         ------
         ValueError
-            When an array is not float16, float32 or float64, or has fewer mantissa bits than `mantissa_bits`.
+            When an array is not float16, float32 or float64, or has fewer mantissa bits than `mantissa_bits`; or when
+            there is no value at all, which says nothing of what a candidate does.
         """
-        if type(outputs) is np.ndarray and outputs.size <= _SHORT:  # what a quick search asks for all the time
-            values, plan = self._prepared(outputs)
-            return xxh3_64_intdigest(_header(values, plan) + self._canonical(values, plan))
-        arrays = list(outputs) if isinstance(outputs, Iterable) and not isinstance(outputs, np.ndarray) else [outputs]
-        digest = xxh3_64(_MAGIC)
-        for array in arrays:
-            if not isinstance(array, np.ndarray | np.generic):
-                raise ValueError(f"{_WANTED}, got a {type(array).__name__}")
-            values, plan = self._prepared(np.asarray(array))
-            digest.update(_header(values, plan)[len(_MAGIC) :])
+        if type(outputs) is not _ARRAY:
+            while type(outputs) in _SEQUENCES and len(outputs) == 1:  # type: ignore[arg-type]
+                outputs = outputs[0]  # type: ignore[index]
+                if not isinstance(outputs, np.ndarray | np.generic):
+                    raise _refusal(outputs)
+            if type(outputs) is not _ARRAY:
+                return self._key_of_several(outputs)
+        # What a quick search asks for all the time, and so here, not in functions that would cost a fifth of it all.
+        small = self._small.get((outputs.dtype, outputs.size))
+        if small is None:
+            return self._key_of_one(outputs)
+        start, count, keep, magnitudes, signs, exponents, ones = small
+        words = _from_bytes(outputs.tobytes(), "little") & keep
+        if ((words & exponents) + ones) & signs:  # an infinity or a NaN
+            return self._key_of_one(outputs)
+        if negative := words & signs:
+            words ^= negative & ~((words & magnitudes) + magnitudes)  # −0.0 to 0.0
+        return xxh3_64_intdigest(start + words.to_bytes(count, "little"))
+
+    def _key_of_one(self, array: np.ndarray) -> int:
+        dtype, size = array.dtype, array.size
+        form = self._forms.get(dtype) or self._make_form(dtype)
+        if not 0 < size <= _SHORT:
+            return self._key_of_several(array)
+        if size <= _SMALL["numba" in sys.modules] and (split := form.split(size)) is not None:
+            self._small[dtype, size] = (header(_MAGIC, form, size), *split)
+        return xxh3_64_intdigest(header(_MAGIC, form, size) + form.canonical(_in_a_row(array)))
+
+    def _key_of_several(self, outputs: np.ndarray | Iterable[np.ndarray]) -> int:
+        if isinstance(outputs, np.ndarray | np.generic) or not isinstance(outputs, Iterable):
+            arrays = [outputs]
+        else:
+            arrays = list(outputs)
+        if len(arrays) >= _FEW and (message := self._message_of_many(arrays)) is not None:
+            return xxh3_64_intdigest(message)
+        digest, total = xxh3_64(_MAGIC), 0
+        for array in _counted_masks(arrays):
+            form = self._forms.get(array.dtype) or self._make_form(array.dtype)
+            values = _in_a_row(array)
+            total += values.size
+            digest.update(header(b"", form, values.size))
             for start in range(0, values.size, _BLOCK):
-                digest.update(self._canonical(values[start : start + _BLOCK], plan))
+                digest.update(form.canonical(values[start : start + _BLOCK]))
+        if not total:
+            raise ValueError(_NOTHING)
         return digest.intdigest()
+
+    def _message_of_many(self, arrays: list[np.ndarray]) -> bytes | None:
+        """The message of short plain arrays of one type, made canonical at once; None where they are not."""
+        if set(map(type, arrays)) != {np.ndarray}:
+            return None
+        dtypes, sizes = list(map(_DTYPE, arrays)), list(map(_SIZE, arrays))
+        total = sum(sizes)
+        if not 0 < total <= len(arrays) * _SHORT or dtypes.count(dtypes[0]) != len(arrays):
+            return None
+        form = self._forms.get(dtypes[0]) or self._make_form(dtypes[0])
+        data = form.canonical(np.concatenate(arrays, axis=None, dtype=form.given))
+        if sizes.count(sizes[0]) == len(sizes):
+            start = header(b"", form, sizes[0])
+            message = np.empty((len(sizes), len(start) + len(data) // len(sizes)), np.uint8)
+            message[:, : len(start)] = np.frombuffer(start, np.uint8)
+            message[:, len(start) :] = np.frombuffer(data, np.uint8).reshape(len(sizes), -1)
+            return _MAGIC + message.tobytes()
+        parts, at, width = [_MAGIC], 0, form.width
+        for size in sizes:
+            parts += (header(b"", form, size), data[at : at + size * width])
+            at += size * width
+        return b"".join(parts)
 
     def rows(self, outputs: np.ndarray) -> list[int]:
         """The key of each row of one array, as if each were hashed alone, but quicker."""
-        values, plan = self._prepared(outputs)
+        if isinstance(outputs, np.ma.MaskedArray):
+            return [self(row) for row in outputs]
+        form = self._forms.get(outputs.dtype) or self._make_form(outputs.dtype)
         count = len(outputs)
-        header, data = _header(values[: values.size // max(count, 1)], plan), self._canonical(values, plan)
+        if count and not outputs.size:
+            raise ValueError(_NOTHING)
+        data = form.canonical(_in_a_row(outputs))
         size = len(data) // max(count, 1)
-        return [xxh3_64_intdigest(header + data[row * size : (row + 1) * size]) for row in range(count)]
+        start = header(_MAGIC, form, size // form.width)
+        return [xxh3_64_intdigest(start + data[row * size : (row + 1) * size]) for row in range(count)]
 
-    def _prepared(self, array: np.ndarray) -> tuple[np.ndarray, _Plan]:
-        """The values in one row, in the machine's byte order, and what to do with them."""
-        plan = self._plans.get(array.dtype) or self._make_plan(array.dtype)
-        if array.ndim != 1 or not array.flags.c_contiguous or not array.dtype.isnative:
-            array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(-1)
-        return array, plan
-
-    def _make_plan(self, dtype: np.dtype) -> _Plan:
+    def _make_form(self, dtype: np.dtype) -> Form:
         if dtype.kind != "f" or dtype.itemsize not in MANTISSA_BITS:
             raise ValueError(f"{_WANTED}, got {dtype}")
-        size = dtype.itemsize
-        if self.decimals is not None and size == 2:
-            plan = _Plan(np.uint16, np.float64, _look_up, _float16_units(self.decimals), 8 | _DECIMAL)
-        elif self.decimals is not None:
-            plan = _Plan(_FLOATS[size], np.float64, _to_units, 10.0**self.decimals, 8 | _DECIMAL)
-        else:
-            available = MANTISSA_BITS[size]
-            bits = available // 2 if self.mantissa_bits is None else self.mantissa_bits
-            if bits > available:
-                raise ValueError(
-                    f"mantissa_bits is {bits}, but the hashable outputs are {dtype}, which has {available}"
-                )
-            plan = _Plan(_WORDS[size], _WORDS[size], _CANONICAL[size], -(1 << (available - bits)), size)
-        self._plans[dtype] = plan
-        return plan
-
-    def _canonical(self, values: np.ndarray, plan: _Plan) -> bytes:
-        words: np.ndarray = np.empty(values.size, plan.word)
-        plan.kernel(values.view(plan.given), plan.setting, words)
-        return words.tobytes() if sys.byteorder == "little" else words.byteswap().tobytes()
+        available = MANTISSA_BITS[dtype.itemsize]
+        bits = available // 2 if self.mantissa_bits is None else self.mantissa_bits
+        if bits > available and not self.at_most and self.decimals is None:
+            raise ValueError(
+                f"mantissa_bits is {bits}, but the hashable outputs are {dtype}, which has {available}: give at most "
+                f"{available}, or at_most=True to keep all that a type has"
+            )
+        form = self._forms[dtype] = make_form(dtype, mantissa_bits=bits, decimals=self.decimals)
+        return form
 
 
 class TaskKeys(tuple[int, ...]):
@@ -147,9 +186,18 @@ def functional_key(
     *,
     mantissa_bits: int | None = None,
     decimals: int | None = None,
+    at_most: bool = False,
 ) -> int:
-    """The 64-bit key of `outputs`: `FunctionalHash` for those who hash once."""
-    return FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals)(outputs)
+    """The 64-bit key of `outputs`; the parameters are those of `FunctionalHash`."""
+    try:
+        made = _MADE.get((mantissa_bits, decimals, at_most))
+    except TypeError:
+        made = None
+    # True is equal to 1, yet is no number of bits.
+    if made is None or mantissa_bits is True or decimals is True or decimals is False:
+        made = FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals, at_most=at_most)
+        _MADE[made.mantissa_bits, made.decimals, made.at_most] = made  # there are not many
+    return made(outputs)
 
 
 def key_text(key: Hashable) -> str | None:
@@ -157,6 +205,13 @@ def key_text(key: Hashable) -> str | None:
     if isinstance(key, int):
         return f"{key:016x}"
     return " ".join(f"{one:016x}" for one in key) if isinstance(key, TaskKeys) else None
+
+
+_MADE: dict[tuple[int | None, int | None, bool], FunctionalHash] = {}
+_SEQUENCES = (tuple, list)
+_ARRAY = np.ndarray
+_from_bytes = int.from_bytes
+_DTYPE, _SIZE = operator.attrgetter("dtype"), operator.attrgetter("size")
 
 
 def _whole(name: str, value: int | None, low: int, high: int) -> int | None:
@@ -173,51 +228,27 @@ def _whole(name: str, value: int | None, low: int, high: int) -> int | None:
     return number
 
 
-def _header(values: np.ndarray, plan: _Plan) -> bytes:
-    return _MAGIC + _LAYOUT.pack(plan.precision, values.size)
+def _in_a_row(array: np.ndarray) -> np.ndarray:
+    """The values one after the other, in the machine's byte order."""
+    if array.ndim != 1 or not array.flags.c_contiguous or not array.dtype.isnative:
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(-1)
+    return array
 
 
-@nb.njit(cache=True)
-def _to_units(values, scale, out):
-    """Whole numbers of 1 / scale, canonical; infinities and values too large for a float64 of them stay as they are."""
-    for i in range(values.size):
-        value = np.float64(values[i])
-        unit = np.rint(value * scale)
-        unit = unit if np.isfinite(unit) else value
-        out[i] = np.nan if np.isnan(unit) else unit + 0.0  # −0.0 + 0.0 is 0.0
+def _counted_masks(arrays: list) -> Iterable[np.ndarray]:
+    """The arrays, each with masked values followed by its mask."""
+    for array in arrays:
+        if not isinstance(array, np.ndarray | np.generic):
+            raise _refusal(array)
+        if isinstance(array, np.ma.MaskedArray):
+            mask = np.ma.getmaskarray(array)
+            values = np.asarray(array.filled(0.0) if array.dtype.kind == "f" else array.data)
+            yield values
+            if mask.any():
+                yield mask.astype(values.dtype)
+        else:
+            yield np.asarray(array)
 
 
-@nb.njit(cache=True)
-def _look_up(places, table, out):
-    for i in range(places.size):
-        out[i] = table[places[i]]
-
-
-@cache
-def _float16_units(decimals: int) -> np.ndarray:
-    """What `_to_units` makes of each float16, by its bits: quicker than to widen every value."""
-    units = np.empty(1 << 16)
-    _to_units(np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float64), 10.0**decimals, units)
-    return units
-
-
-def _canonical_kernel(word, sign, infinity, quiet):
-    """Compiles, for one width of float, the loop that writes the canonical form of `words` to `out`."""
-    zero, sign, infinity, quiet = word(0), word(sign), word(infinity), word(quiet)
-
-    @nb.njit(cache=True)
-    def canonical(words, keep, out):
-        mask = word(keep)  # the bits that stay
-        for i in range(words.size):
-            kept = words[i] & mask
-            kept = quiet if (words[i] & ~sign) > infinity else kept
-            out[i] = zero if (kept & ~sign) == zero else kept
-
-    return canonical
-
-
-_CANONICAL = {
-    2: _canonical_kernel(np.uint16, 0x8000, 0x7C00, 0x7E00),
-    4: _canonical_kernel(np.uint32, 0x80000000, 0x7F800000, 0x7FC00000),
-    8: _canonical_kernel(np.uint64, 0x8000000000000000, 0x7FF0000000000000, 0x7FF8000000000000),
-}
+def _refusal(given: object) -> ValueError:
+    return ValueError(f"{_WANTED}, got a {type(given).__name__}")

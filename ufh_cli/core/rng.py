@@ -1,24 +1,23 @@
 """Random streams: 64-bit words, drawn fast enough for a loop of a hundred thousand candidates a second.
 
 A search draws from PCG64 words taken in blocks. Compiled code does not receive the stream: it takes one word as a seed
-and expands it itself (`splitmix64`), because handing a ``numpy.random.Generator`` to compiled code costs more than all
-the rest of the call.
+and expands it itself (`compiled.splitmix64`), because handing a ``numpy.random.Generator`` to compiled code costs more
+than all the rest of the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from itertools import chain
 from typing import TypeVar
 
-import numba as nb
 import numpy as np
 
 T = TypeVar("T")
 
 _BLOCK = 1024
 _MASK = 0xFFFFFFFFFFFFFFFF
-_GOLDEN = 0x9E3779B97F4A7C15
+GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Rng:
@@ -45,7 +44,9 @@ class Rng:
         """A PCG64 stream; for a search or anything else that draws many words."""
         if not isinstance(seed, np.random.SeedSequence):
             seed = np.random.SeedSequence(seed)
-        return cls(chain.from_iterable(_blocks(np.random.PCG64(seed))).__next__)
+        raw = np.random.PCG64(seed).random_raw
+        # Not a generator: one that several threads ask at once ends the interpreter. None never comes.
+        return cls(chain.from_iterable(iter(lambda: raw(_BLOCK).tolist(), None)).__next__)
 
     @classmethod
     def from_word(cls, word: int) -> Rng:
@@ -87,32 +88,12 @@ class Rng:
         return np.random.Generator(np.random.PCG64(self.word()))
 
 
-def _blocks(bit_generator: np.random.PCG64) -> Iterator[list[int]]:
-    while True:
-        yield bit_generator.random_raw(_BLOCK).tolist()
-
-
 def _splitmix_words(state: int) -> Callable[[], int]:
     def next_word() -> int:
         nonlocal state
-        state = (state + _GOLDEN) & _MASK
+        state = (state + GOLDEN) & _MASK
         z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return z ^ (z >> 31)
 
     return next_word
-
-
-@nb.njit("Tuple((uint64, uint64))(uint64)", cache=True, inline="always")
-def splitmix64(state):
-    """For compiled code: (next state, a random 64-bit word). The same words as `Rng.from_word`."""
-    state = state + nb.uint64(_GOLDEN)
-    z = (state ^ (state >> nb.uint64(30))) * nb.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> nb.uint64(27))) * nb.uint64(0x94D049BB133111EB)
-    return state, z ^ (z >> nb.uint64(31))
-
-
-@nb.njit("uint64(uint64, uint64)", cache=True, inline="always")
-def word_below(word, n):
-    """For compiled code: a random word scaled to {0, …, n − 1}, for n < 2**32; the bias is below 2**-32 · n."""
-    return ((word >> nb.uint64(32)) * n) >> nb.uint64(32)

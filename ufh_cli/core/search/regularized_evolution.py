@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
-from ufh_cli.core.search.selection import tournament_winner
 
 
 class RegularizedEvolution(SearchMethod):
@@ -36,6 +38,12 @@ class RegularizedEvolution(SearchMethod):
         self._told = 0  # individuals that have entered; the oldest sits at _told % population_size
         self._asked = 0
 
+    @cached_property
+    def _winner(self) -> Callable[[np.ndarray, int, int], int]:
+        from ufh_cli.core.search.selection import tournament_winner  # numba comes with searches alone
+
+        return tournament_winner
+
     def ask(self, rng: Rng) -> Individual | None:
         alive = self._fitness
         if self._told < self.population_size:
@@ -47,7 +55,7 @@ class RegularizedEvolution(SearchMethod):
             alive = alive[: self._told]
         if self.fresh_probability and rng.uniform() < self.fresh_probability:
             return None
-        return self._individuals[tournament_winner(alive, self.tournament_size, rng.word())]
+        return self._individuals[self._winner(alive, self.tournament_size, rng.word())]
 
     def tell(self, individual: Individual) -> None:
         place = self._told % self.population_size

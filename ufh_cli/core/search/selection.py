@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from ufh_cli.core.rng import splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
 
 _SCANNED = 32  # tournaments up to this size look for a place among those drawn by scanning them
 _SIGNATURE = nb.int64(nb.float64[::1], nb.int64, nb.uint64)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
 from ufh_cli.core.search.regularized_evolution import check_population
-from ufh_cli.core.search.selection import tournament_winner
 
 
 class TournamentSelection(SearchMethod):
@@ -33,12 +34,18 @@ class TournamentSelection(SearchMethod):
         self._told = 0
         self._asked = 0
 
+    @cached_property
+    def _winner(self) -> Callable[[np.ndarray, int, int], int]:
+        from ufh_cli.core.search.selection import tournament_winner  # numba comes with searches alone
+
+        return tournament_winner
+
     def ask(self, rng: Rng) -> Individual | None:
         self._asked += 1
         if self._asked <= self.population_size or self._told < self.tournament_size:
             return None
         alive = self._fitness if self._told >= self.population_size else self._fitness[: self._told]
-        return self._individuals[tournament_winner(alive, self.tournament_size, rng.word())]
+        return self._individuals[self._winner(alive, self.tournament_size, rng.word())]
 
     def tell(self, individual: Individual) -> None:
         entry = (individual.fitness, self._told)

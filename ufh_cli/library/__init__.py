@@ -1,0 +1,1 @@
+"""For people with a loop of their own: keys of anything, and a cache around what evaluates."""
