@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ufh_cli.analyses import tables
 from ufh_cli.analyses.rows import print_rows
 from ufh_cli.analyses.series import Series
 from ufh_cli.commands.cli import app
-from ufh_cli.analyses import tables
 
 COMMANDS = {
     "show": ["show", "one"],
