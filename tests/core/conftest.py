@@ -73,7 +73,7 @@ class DigitsSetup(Setup[Digits]):
 
     def hashable_outputs(self, candidate: Digits) -> Sequence[np.ndarray]:
         self.hashes += 1
-        return [np.array(candidate[: self.hashed], float)]
+        return [np.array(candidate[: self.hashed] or (0,), float)]
 
     def true_fitness(self, candidate: Digits) -> float:
         """A rugged landscape on the active digits, in [0, 1)."""
