@@ -7,7 +7,7 @@ use is 0, so that equal programs are equal bytes. Variables 0 to 4 are the input
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -112,20 +112,20 @@ class Types:
     def __init__(self) -> None:
         self._types = [ARRAY, ARRAY, ARRAY, ARRAY, SCALAR] + [UNSET] * (MAX_VARIABLES - UPDATE)
 
-    def assign(self, statement: Statement) -> str:
-        """Take in a statement; returns what is wrong with it, or ""."""
+    def assign(self, statement: Statement, called: Callable[[int], str] = variable_name) -> str:
+        """Take in a statement; returns what is wrong with it, or "". `called` gives the names of variables."""
         name = FUNCTIONS[statement.function].name
         types = [SCALAR if isinstance(one, float) else self._types[one] for one in statement.arguments]
         for argument, kind in zip(statement.arguments, types, strict=True):
             if kind == UNSET:
-                return f"{variable_name(int(argument))} is used before it is set"
+                return f"{called(int(argument))} is used before it is set"
         found = result_type(statement.function, types)
         if found == UNSET:
             got = " and ".join(TYPE_NAMES[one] for one in types)
             return f"{name} takes {_WANTED[FUNCTIONS[statement.function].kind]}, got {got}"
         before = self._types[statement.target]
         if before not in (UNSET, found):
-            target = variable_name(statement.target)
+            target = called(statement.target)
             return f"{target} holds values of type {TYPE_NAMES[before]}, it cannot be set to one of {TYPE_NAMES[found]}"
         if statement.target == UPDATE and found != ARRAY:
             return "update must be an array like the weights, this is a scalar"

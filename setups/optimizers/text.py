@@ -166,10 +166,9 @@ class _Reader:
 
     def _add(self, line: int, statement: Statement) -> None:
         self._check_room(line, len(self._statements))
-        error = self._types.assign(statement)
+        names = {number: name for name, number in self._variables.items()}
+        error = self._types.assign(statement, lambda number: names.get(number, variable_name(number)))
         if error:
-            for name, number in self._variables.items():  # as the text calls them
-                error = error.replace(f"{variable_name(number)} is used", f"{name} is used")
             raise ValueError(f"line {line}: {error}")
         self._statements.append(statement)
 

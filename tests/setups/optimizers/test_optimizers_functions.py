@@ -63,7 +63,9 @@ def test_functions_of_one_argument(name):
 @pytest.mark.parametrize("name", BINARY)
 def test_functions_of_two_arguments(name):
     first, second = np.repeat(VALUES, len(VALUES)), np.tile(VALUES, len(VALUES))
-    program = parse_program(f"def train(w, g, m, v, lr):\n  update = {name}(m, g)\n  m = g + 0.0\n  return update, m, v")
+    program = parse_program(
+        f"def train(w, g, m, v, lr):\n  update = {name}(m, g)\n  m = g + 0.0\n  return update, m, v"
+    )
     with np.errstate(all="ignore"):
         expected = BINARY[name](first, second)
         # The first step leaves the first argument in m, the second uses it.
@@ -78,7 +80,9 @@ def test_functions_of_two_arguments(name):
 @pytest.mark.parametrize("form", SCALARS)
 def test_scalars(form):
     w = np.array([1.0, 2.0, -0.5, 0.25])
-    program = parse_program(f"def train(w, g, m, v, lr):\n  x = {form}\n  update = abs(sign(g)) * x\n  return update, m, v")
+    program = parse_program(
+        f"def train(w, g, m, v, lr):\n  x = {form}\n  update = abs(sign(g)) * x\n  return update, m, v"
+    )
     found = w - run(program, w, np.stack([FINITE]), np.array([0.5]))[0]
     np.testing.assert_allclose(found, SCALARS[form](FINITE, w), rtol=1e-12, atol=1e-15)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from setups.optimizers import abstract
 from setups.optimizers.examples import make_examples
 from setups.optimizers.execute import run
-from setups.optimizers.functions import ARITY, CBRT, FUNCTIONS, INVERT, function_set
+from setups.optimizers.functions import ARITY, CBRT, INVERT, function_set
 from setups.optimizers.known import OPTIMIZERS, known_program
 from setups.optimizers.mutation import MUTATIONS, mutated, parse_mutations, random_program
-from setups.optimizers.program import LITERAL, Statement, check, pack, size, unpack
+from setups.optimizers.program import Statement, check, pack, size, unpack
 from setups.optimizers.text import format_program, parse_program
 from ufh_cli.core.rng import Rng
 
@@ -223,9 +225,7 @@ def test_nested_expressions_other_names_and_comments_are_read():
         "  return change, momentum, variance\n"
     )
     assert size(nested) == 6
-    flat = program(
-        "m = interp(g, m, 0.9)\n a = sign(m)\n b = 0.1 * w\n c = a + b\n d = lr * -0.0003\n update = c * d"
-    )
+    flat = program("m = interp(g, m, 0.9)\n a = sign(m)\n b = 0.1 * w\n c = a + b\n d = lr * -0.0003\n update = c * d")
     assert abstract.structural_key(nested) == abstract.structural_key(flat)
 
 
@@ -248,7 +248,10 @@ def test_nested_expressions_other_names_and_comments_are_read():
         (HEAD + "  update += g" + TAIL, "line 2: not an assignment to one variable"),
         (HEAD + "  update = g[0]" + TAIL, "line 2: 'g[0]' is not a call of a function"),
         (HEAD + "  update = (lambda: g)()" + TAIL, "line 2: '(lambda: g)()' is not a call of a function"),
-        (HEAD + "  update = clip_by_global_norm(g, w)" + TAIL, "line 2: clip_by_global_norm takes a scalar as its last"),
+        (
+            HEAD + "  update = clip_by_global_norm(g, w)" + TAIL,
+            "line 2: clip_by_global_norm takes a scalar as its last",
+        ),
         ("def train(w, g):\n  return w, g, g", "line 1: a program takes five inputs"),
         ("lion", "a program is one function"),
         ("", "a program is one function"),
@@ -260,20 +263,18 @@ def test_nested_expressions_other_names_and_comments_are_read():
     ids=lambda text: text[:40],
 )
 def test_bad_text_is_one_line(text, message):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
         parse_program(text)
-    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["insrt", "insert:x", "insert:-1", "insert:0", "", "insert:nan"])
 def test_bad_mutations_are_one_line(text):
-    with pytest.raises(ValueError, match="^mutations: "):
+    with pytest.raises(ValueError, match=r"^mutations: "):
         parse_mutations(text)
 
 
 def test_weights_of_mutations():
     cumulative = parse_mutations("insert:3, constant:1")
     np.testing.assert_allclose(cumulative, [0.75, 0.75, 0.75, 1.0])
-    assert len(MUTATIONS) == 4
-    assert LITERAL > 2 * len(FUNCTIONS)
+    assert len(MUTATIONS) == len(cumulative)

@@ -128,10 +128,9 @@ def test_tuned_adamw_is_torchs():
     losses = np.empty(task.steps)
     train_adamw(*task.data(), task.steps, task.batch, 0.3, 0.99, 0.1, np.uint64(4), losses)
     for t in range(task.steps):
-        word = draw_batch(chosen, len(task.x), word)
-        loss = loss_and_gradient(
-            task.kind, task.sizes, task.x, task.y, chosen, weights.detach().numpy().copy(), g, True
-        )  # fmt: skip
+        word = draw_batch(chosen, len(task.x), np.uint64(word))
+        now = weights.detach().numpy().copy()
+        loss = loss_and_gradient(task.kind, task.sizes, task.x, task.y, chosen, now, g, True)
         assert losses[t] == pytest.approx(loss, rel=1e-9)
         weights.grad = torch.tensor(g)
         optimizer.param_groups[0]["lr"] = schedule(t, task.steps, 0.3)
