@@ -201,8 +201,8 @@ class Optimizers(Setup[Program]):
 
     def parse(self, text: str) -> Program:
         """The program that `text` describes, or the known one that it names; see `text`."""
-        if text.strip() in OPTIMIZERS:
-            return known_program(text.strip())
+        if text.strip().isidentifier():
+            return known_program(one_of("a program that is named", text.strip(), OPTIMIZERS))
         return parse_program(text, self._longest)
 
     def learning_curves(self, candidate: Program, rng: Rng) -> Curves:

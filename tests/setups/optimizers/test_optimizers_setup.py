@@ -97,9 +97,8 @@ def test_fitness_is_half_where_the_loss_is_that_of_adamw_and_grows_as_it_falls(q
 def test_cost_is_the_steps_taken_and_a_program_that_diverges_stops_at_once(quick):
     steps = sum(make_task(name).steps for name in QUICK)
     assert evaluate(quick, known_program("adamw")).cost == steps
-    assert evaluate(quick, lines("update = g * 1e38")) == (0.0, 1.0)
-    fitness, cost = evaluate(quick, lines("update = log(m)"))
-    assert (fitness, cost) == (0.0, 1.0)
+    assert evaluate(quick, lines("update = g * 1e38"))[:2] == (0.0, 1.0)
+    assert evaluate(quick, lines("update = log(m)"))[:2] == (0.0, 1.0)
 
 
 def test_all_programs_see_the_same_unless_noise_is_wanted(quick):
@@ -181,6 +180,11 @@ def test_what_a_person_reads(quick):
     assert len(curves.values["softmax"]) == make_task("softmax").steps
     assert curves.values["softmax"] == curves.values["softmax, AdamW"]
     assert curves.values["softmax"][-1] < curves.values["softmax"][0]
+
+
+def test_an_unknown_name_of_a_program_is_one_line(quick):
+    with pytest.raises(ValueError, match=r"^a program that is named must be one of sgd, .*did you mean 'lion'\?$"):
+        quick.parse("lionn")
 
 
 def test_reevaluation_is_on_the_held_out_tasks():
