@@ -164,6 +164,15 @@ def test_the_loops_structural_key_is_a_switch():
     assert loop.structural_key(dead) == loop.structural_key(plain)
 
 
+def test_known_optimizers_are_starting_points():
+    """Each learns on every task; Program 4, made for clipped gradients, diverges on some."""
+    setup = Optimizers()
+    found = {name: evaluate(setup, known_program(name)).fitness for name in OPTIMIZERS}
+    assert found.pop("program4") == 0.0
+    assert all(0.1 < fitness < 0.5 for fitness in found.values()), found
+    assert max(found, key=found.__getitem__) in ("lion", "adamw", "adam")
+
+
 def test_what_a_person_reads(quick):
     program = lines(
         "x = square(g)", "update = interp(g, m, 0.8)", "update = sign(update)", "m = interp(g, m, 0.95)", "y = w * 0.2",

@@ -90,10 +90,10 @@ def test_program4_without_clip_and_arcsin_is_lion_whose_beta2_is_the_product_of_
 def test_momentum_signs_and_sgd(example):
     def momentum(t, w, g, m, v, lr):
         m = float32(0.9) * m + g
-        return m * lr * float32(0.01), m, v
+        return m * lr * float32(0.00001), m, v
 
     np.testing.assert_allclose(run(known_program("momentum"), *example), by_hand(example, momentum), rtol=1e-12)
-    sgd = by_hand(example, lambda t, w, g, m, v, lr: (g * lr * float32(0.1), m, v))
+    sgd = by_hand(example, lambda t, w, g, m, v, lr: (g * lr * float32(0.0002), m, v))
     np.testing.assert_allclose(run(known_program("sgd"), *example), sgd, rtol=1e-12)
     signs = by_hand(example, lambda t, w, g, m, v, lr: (np.sign(g) * lr * float32(0.0003), m, v))
     np.testing.assert_allclose(run(known_program("signsgd"), *example), signs, rtol=1e-12)
