@@ -1,0 +1,122 @@
+"""A small attention block: loss and gradient on sequences in which one token is marked.
+
+One query, made of the last position, looks at all positions and is to find the marked token. Weights in their order:
+embeddings of the tokens (tokens, d), embedding of the mark (d), query, key and value (d, d) each, output (d, tokens).
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+
+@nb.njit(cache=True, error_model="numpy", inline="always")
+def _times(w, start, d, x, out):
+    """out = x W, with W (d, out.size) from `start` on in `w`."""
+    width = out.size
+    out[:] = 0.0
+    for i in range(d):
+        xi = x[i]
+        for j in range(width):
+            out[j] += xi * w[start + i * width + j]
+
+
+@nb.njit(cache=True, error_model="numpy", inline="always")
+def _back(w, g, start, d, x, slope, out):
+    """Add the gradient of x W to `g`, and that of x to `out`, where `slope` is that of the result."""
+    width = slope.size
+    for i in range(d):
+        total = 0.0
+        xi = x[i]
+        for j in range(width):
+            g[start + i * width + j] += xi * slope[j]
+            total += w[start + i * width + j] * slope[j]
+        out[i] += total
+
+
+@nb.njit(cache=True, error_model="numpy")
+def attention(tokens, d, x, y, chosen, w, g, learn):
+    """Mean cross-entropy of the sequences `chosen`; with `learn` its gradient is written to `g`.
+
+    `x` (sequences, length) holds a token, plus `tokens` where it is marked; `y` the marked token; both float64.
+    """
+    length = x.shape[1]
+    query_at = (tokens + 1) * d
+    key_at, value_at, output_at = query_at + d * d, query_at + 2 * d * d, query_at + 3 * d * d
+    embedded, keys, values = np.empty((length, d)), np.empty((length, d)), np.empty((length, d))
+    slopes = np.empty((length, d))
+    query, context, logits, weights = np.empty(d), np.empty(d), np.empty(tokens), np.empty(length)
+    key_slope, value_slope, query_slope, context_slope = np.empty(d), np.empty(d), np.empty(d), np.empty(d)
+    scale = 1.0 / np.sqrt(d)
+    share = 1.0 / chosen.size
+    loss = 0.0
+    for number in chosen:
+        label = int(y[number])
+        for place in range(length):
+            token = int(x[number, place])
+            marked = token >= tokens
+            token -= tokens * marked
+            for k in range(d):
+                embedded[place, k] = w[token * d + k] + marked * w[tokens * d + k]
+            _times(w, key_at, d, embedded[place], keys[place])
+            _times(w, value_at, d, embedded[place], values[place])
+        _times(w, query_at, d, embedded[length - 1], query)
+        for place in range(length):
+            total = 0.0
+            for k in range(d):
+                total += query[k] * keys[place, k]
+            weights[place] = total * scale
+        _softmax(weights)
+        context[:] = 0.0
+        for place in range(length):
+            for k in range(d):
+                context[k] += weights[place] * values[place, k]
+        _times(w, output_at, d, context, logits)
+        _softmax(logits)
+        loss -= np.log(logits[label]) * share
+        if not learn:
+            continue
+        logits[label] -= 1.0
+        logits *= share
+        context_slope[:] = 0.0
+        _back(w, g, output_at, d, context, logits, context_slope)
+        mean = 0.0
+        for k in range(d):
+            mean += context_slope[k] * context[k]
+        query_slope[:] = 0.0
+        slopes[:] = 0.0
+        for place in range(length):
+            score = 0.0
+            for k in range(d):
+                score += context_slope[k] * values[place, k]
+            score = weights[place] * (score - mean) * scale
+            for k in range(d):
+                key_slope[k] = score * query[k]
+                query_slope[k] += score * keys[place, k]
+                value_slope[k] = weights[place] * context_slope[k]
+            _back(w, g, key_at, d, embedded[place], key_slope, slopes[place])
+            _back(w, g, value_at, d, embedded[place], value_slope, slopes[place])
+        _back(w, g, query_at, d, embedded[length - 1], query_slope, slopes[length - 1])
+        for place in range(length):
+            token = int(x[number, place])
+            marked = token >= tokens
+            token -= tokens * marked
+            for k in range(d):
+                g[token * d + k] += slopes[place, k]
+                if marked:
+                    g[tokens * d + k] += slopes[place, k]
+    return loss
+
+
+@nb.njit(cache=True, error_model="numpy", inline="always")
+def _softmax(z):
+    """Probabilities of the logits `z`, in place."""
+    top = z[0]
+    for k in range(1, z.size):
+        top = max(top, z[k])
+    total = 0.0
+    for k in range(z.size):
+        z[k] = np.exp(z[k] - top)
+        total += z[k]
+    for k in range(z.size):
+        z[k] /= total
