@@ -10,7 +10,7 @@ from setups.optimizers.compiled import cached_jit
 from setups.optimizers.execute import decode, fill_constants, step
 from setups.optimizers.gradients import loss_and_gradient
 from setups.optimizers.program import G, W
-from ufh_cli.core.rng import splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
 
 _UNIT = 2.0**-53
 _TWO_PI = 2.0 * math.pi

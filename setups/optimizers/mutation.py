@@ -25,7 +25,7 @@ from setups.optimizers.program import (
     UPDATE,
     Program,
 )
-from ufh_cli.core.rng import splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
 
 MUTATIONS = ("insert", "delete", "modify", "constant")
 INSERT, DELETE, MODIFY, CONSTANT = range(4)
