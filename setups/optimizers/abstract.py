@@ -7,9 +7,9 @@ each other, and what is never used make no difference to the data flow; that a +
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from setups.optimizers.compiled import cached_jit, inlined_jit
 from setups.optimizers.functions import ARITY, KIND, LAST_SCALAR, NEVER, REDUCTION
 from setups.optimizers.functions import CONSTANT as CONSTANT_KIND
 from setups.optimizers.program import ARRAY, FIRST_OWN, LITERAL, LR, MAX_VARIABLES, SCALAR, UNSET, UPDATE, M, V
@@ -18,7 +18,7 @@ _ONE = np.uint64(1)
 _ROWS = MAX_VARIABLES
 
 
-@nb.njit(cache=True, inline="always")
+@inlined_jit
 def _mixed(state, word):
     """A 64-bit hash of two words, in their order (the finalizer of SplitMix64)."""
     z = (state ^ word) * np.uint64(0x9E3779B97F4A7C15)
@@ -27,7 +27,7 @@ def _mixed(state, word):
     return (z ^ (z >> np.uint64(31))) + np.uint64(0xD1342543DE82EF95)
 
 
-@nb.njit(cache=True)
+@cached_jit
 def start_types(types):
     """Set the types of the variables at the beginning, in place."""
     types[:] = UNSET
@@ -35,7 +35,7 @@ def start_types(types):
     types[LR] = SCALAR
 
 
-@nb.njit(cache=True)
+@cached_jit
 def type_of(rows, i, types):
     """The type of the result of statement `i`, UNSET where its arguments do not fit or it may not be assigned."""
     function = rows[i, 0]
@@ -61,7 +61,7 @@ def type_of(rows, i, types):
     return UNSET if target == UPDATE and found != ARRAY else found
 
 
-@nb.njit(cache=True)
+@cached_jit
 def valid(rows, count):
     """Whether the first `count` statements fit together and set an update."""
     types = np.empty(_ROWS, dtype=np.int64)
@@ -74,14 +74,14 @@ def valid(rows, count):
     return types[UPDATE] == ARRAY
 
 
-@nb.njit(cache=True)
+@cached_jit
 def as_rows(program):
     """The packed statements as a uint8 array (statements, 20)."""
     data = np.frombuffer(program, np.uint8)
     return data.reshape((data.size // 20, 20))
 
 
-@nb.njit(cache=True)
+@cached_jit
 def needs(rows, across_steps):
     """Which statements the outputs need.
 
@@ -120,7 +120,7 @@ def needs(rows, across_steps):
     return result, states
 
 
-@nb.njit(cache=True)
+@cached_jit
 def data_flow_key(program, across_steps):
     """The hash of what the update, and m and v where they matter, are computed from."""
     rows = as_rows(program)

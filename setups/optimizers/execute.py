@@ -7,11 +7,11 @@ row; where an array function takes it, it is spread over the row.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
 from setups.optimizers import functions as f
 from setups.optimizers.abstract import as_rows, needs, start_types, type_of
+from setups.optimizers.compiled import cached_jit
 from setups.optimizers.functions import ARITY, EPSILON, KIND, REDUCTION
 from setups.optimizers.program import ARRAY, LITERAL, LR, MAX_VARIABLES, SCALAR, UPDATE, G, M, V, W
 
@@ -22,7 +22,7 @@ INPUT_ROWS = 5
 FUNCTION, FIRST, SECOND, THIRD, RESULT, IS_ARRAY, SPREAD = range(7)
 
 
-@nb.njit(cache=True)
+@cached_jit
 def decode(program):
     """Machine instructions of what the update, now and in later steps, needs.
 
@@ -77,7 +77,7 @@ def decode(program):
     return code[:instructions], constants[:constant_count], outputs
 
 
-@nb.njit(cache=True)
+@cached_jit
 def _arrays(one, code, maker, found):
     """Note whether `one` works on arrays; if so, scalars that it takes from other instructions are spread."""
     array = found == ARRAY
@@ -92,7 +92,7 @@ def _arrays(one, code, maker, found):
                 code[made, SPREAD] = 1
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def _dot(a, b):
     """The sum of the products, in four parts that are added at the end."""
     n = a.size
@@ -108,7 +108,7 @@ def _dot(a, b):
     return (s0 + s1) + (s2 + s3)
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def _algebraic(op, a, b, c, out):
     """Functions that the processor has instructions for; False if `op` is another."""
     n = out.size
@@ -159,7 +159,7 @@ def _algebraic(op, a, b, c, out):
     return True
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def _over_all(op, a, b, out):
     """Functions that look at all elements; False if `op` is another."""
     if op == f.NORM or op == f.GLOBAL_NORM:
@@ -184,7 +184,7 @@ def _over_all(op, a, b, out):
     return True
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def _circular(op, a, out):
     """Circular and hyperbolic functions; False if `op` is another."""
     n = out.size
@@ -229,7 +229,7 @@ def _circular(op, a, out):
     return True
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def _exponential(op, a, b, out):
     """Exponentials, logarithms and powers."""
     n = out.size
@@ -265,7 +265,7 @@ def _exponential(op, a, b, out):
             out[i] = a[i] ** b[i]
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def execute(code, memory):
     """One step: run all instructions on `memory`, float64 (rows, weights)."""
     for k in range(code.shape[0]):
@@ -280,7 +280,7 @@ def execute(code, memory):
             memory[one[RESULT], :] = memory[one[RESULT], 0]
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def fill_constants(memory, constants):
     """Write the constants to their rows, all else is 0."""
     memory[:] = 0.0
@@ -288,7 +288,7 @@ def fill_constants(memory, constants):
         memory[INPUT_ROWS + k] = constants[k]
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def step(code, outputs, memory, rate):
     """Run a program on the w, g, m and v in `memory` with the learning rate `rate`, and update w, m and v."""
     memory[LR, :] = rate
@@ -301,7 +301,7 @@ def step(code, outputs, memory, rate):
             memory[variable, :] = memory[outputs[which], :]
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def run(program, weights, gradients, rates):
     """The weights after each step on given gradients.
 

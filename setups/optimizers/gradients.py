@@ -7,15 +7,15 @@ that results are the same on every machine but for the last digit of exponential
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from setups.optimizers.compiled import cached_jit, inlined_jit
 from setups.optimizers.sequences import attention
 
 SOFTMAX, MLP, ATTENTION, QUADRATIC, ROSENBROCK = range(5)
 
 
-@nb.njit(cache=True, error_model="numpy", inline="always")
+@inlined_jit
 def _cross_entropy(logits, label):
     """The loss; leaves the slope of the loss in `logits`."""
     top = logits[0]
@@ -32,7 +32,7 @@ def _cross_entropy(logits, label):
     return loss
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def softmax_regression(classes, x, y, chosen, w, g, learn):
     """Cross-entropy of a linear classifier; weights (features, classes), then biases (classes)."""
     features = x.shape[1]
@@ -62,7 +62,7 @@ def softmax_regression(classes, x, y, chosen, w, g, learn):
     return loss
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def mlp(hidden, classes, x, y, chosen, w, g, learn):
     """Cross-entropy of a network with one hidden layer of tanh units.
 
@@ -110,7 +110,7 @@ def mlp(hidden, classes, x, y, chosen, w, g, learn):
     return loss
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def quadratic(x, y, chosen, w, g, learn):
     """Half the mean squared error of linear regression: a quadratic, and as ill-conditioned as the features are."""
     share = 1.0 / chosen.size
@@ -126,7 +126,7 @@ def quadratic(x, y, chosen, w, g, learn):
     return loss
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def rosenbrock(x, chosen, w, g, learn):
     """Rosenbrock's function over its number of dimensions; the gradient has the noise of the examples in `x` added.
 
@@ -147,7 +147,7 @@ def rosenbrock(x, chosen, w, g, learn):
     return loss if learn else np.sqrt(loss)
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def loss_and_gradient(kind, sizes, x, y, chosen, w, g, learn):
     """The loss of a task of that kind and, with `learn`, its gradient in `g`."""
     if learn:

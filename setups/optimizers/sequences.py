@@ -6,11 +6,12 @@ embeddings of the tokens (tokens, d), embedding of the mark (d), query, key and 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from setups.optimizers.compiled import cached_jit, inlined_jit
 
-@nb.njit(cache=True, error_model="numpy", inline="always")
+
+@inlined_jit
 def _times(w, start, d, x, out):
     """out = x W, with W (d, out.size) from `start` on in `w`."""
     width = out.size
@@ -21,7 +22,7 @@ def _times(w, start, d, x, out):
             out[j] += xi * w[start + i * width + j]
 
 
-@nb.njit(cache=True, error_model="numpy", inline="always")
+@inlined_jit
 def _back(w, g, start, d, x, slope, out):
     """Add the gradient of x W to `g`, and that of x to `out`, where `slope` is that of the result."""
     width = slope.size
@@ -34,7 +35,7 @@ def _back(w, g, start, d, x, slope, out):
         out[i] += total
 
 
-@nb.njit(cache=True, error_model="numpy")
+@cached_jit
 def attention(tokens, d, x, y, chosen, w, g, learn):
     """Mean cross-entropy of the sequences `chosen`; with `learn` its gradient is written to `g`.
 
@@ -108,7 +109,7 @@ def attention(tokens, d, x, y, chosen, w, g, learn):
     return loss
 
 
-@nb.njit(cache=True, error_model="numpy", inline="always")
+@inlined_jit
 def _softmax(z):
     """Probabilities of the logits `z`, in place."""
     top = z[0]
