@@ -308,6 +308,8 @@ def _proposals(setup: Setup, technique: str) -> list[Any]:
 class _FitnessFromKey:
     """Stands before a setup whose evaluations are costly or noisy: fitness is the key, read as a number."""
 
+    objectives = None
+
     def __init__(self, setup: Setup, key: Callable[[Any], Any]) -> None:
         self._key = key
         self.random_candidate = setup.random_candidate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -165,3 +166,12 @@ def test_trials_that_found_nothing_are_not_compared(
     assert isinstance(result.exception, InputError)
     assert str(result.exception).startswith("nothing to compare: ")
     assert result.output == ""
+
+
+def test_the_reevaluated_auc_follows_the_incumbents_on_unseen_data() -> None:
+    """Falling values count as they are: unlike the best so far, what is measured again may sink."""
+    one = made("none", [[(10.0, 1.0), (50.0, 3.0)], [(20.0, 2.0)], [(20.0, 2.0)]])
+    for number, values in enumerate([[2.0, 1.0], [0.5], [math.nan]]):
+        for row, value in zip(one.curves[number], values, strict=True):
+            row["test_fitness"] = value
+    np.testing.assert_array_equal(one.column("reevaluated_auc"), [1.5, 0.5, np.nan])

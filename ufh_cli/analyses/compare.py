@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ufh_cli.analyses.comparable import obstacle
-from ufh_cli.analyses.series import Series
+from ufh_cli.analyses.series import REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 
 
@@ -42,7 +42,7 @@ class Difference:
     pairs: int
 
 
-QUANTITIES = ("auc", "best_fitness", "reevaluated_fitness")
+QUANTITIES = ("auc", REEVALUATED_AUC, "best_fitness", "reevaluated_fitness")
 NOTHING_FINITE = "nothing to compare: on one side fewer than two trials found a candidate within their budget"
 
 

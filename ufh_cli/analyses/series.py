@@ -12,9 +12,11 @@ import numpy as np
 
 from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.configuration.schema import parse_setting, parse_value
+from ufh_cli.core.timecourse import area_under_curve
 from ufh_cli.records.folder import Results, find_results
 
 MIDWAY = "midway_reevaluated_fitness"
+REEVALUATED_AUC = "reevaluated_auc"
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,23 @@ class Series:
         """A column of ``trials.csv`` as floats, shape (trials,).
 
         Or `MIDWAY`: the fitness on unseen data of what was best at half of the time span; NaN where it was not
-        followed.
+        followed. Or `REEVALUATED_AUC`: the AUC of the incumbents' fitness on unseen data, unlike the best of noisy
+        fitnesses not biased upwards; NaN where these were not followed.
         """
         if name == MIDWAY:
             return np.array([self._midway(number) for number in self.numbers], dtype=float)
+        if name == REEVALUATED_AUC:
+            return np.array([self._reevaluated_auc(row) for row in self.trials], dtype=float)
         return np.array([row[name] for row in self.trials], dtype=float)
 
     def _midway(self, number: int) -> float:
         half, curve = self.time_span / 2, self.curves.get(number, [])
         return next((row["test_fitness"] for row in reversed(curve) if row["cost"] <= half), float("nan"))
+
+    def _reevaluated_auc(self, row: dict[str, Any]) -> float:
+        curve = self.curves.get(row["trial"], [])
+        costs, fitness = ([point[name] for point in curve] for name in ("cost", "test_fitness"))
+        return area_under_curve(costs, fitness, row["cost"] if self.budget is None else self.budget)
 
     @property
     def time_span(self) -> float:

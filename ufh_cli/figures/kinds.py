@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ufh_cli.analyses.comparable import mixture
-from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.best import plot_best
 from ufh_cli.figures.curves import plot_curves
@@ -50,6 +50,7 @@ _KINDS: dict[str, Draw] = {
     "curves": partial(plot_curves, quantity="best_fitness"),
     "test-curves": partial(plot_curves, quantity="test_fitness"),
     "auc": partial(plot_strip, quantity="auc"),
+    "reevaluated-auc": partial(plot_strip, quantity=REEVALUATED_AUC),
     "fitness": partial(plot_strip, quantity="best_fitness"),
     "reevaluation": partial(plot_strip, quantity="reevaluated_fitness"),
     "midway-reevaluation": partial(plot_strip, quantity=MIDWAY),

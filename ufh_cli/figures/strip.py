@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ufh_cli.analyses.baseline import conditions, key_words
-from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.hits import with_cache
 from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, notice_of, style_of
@@ -16,7 +16,7 @@ from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, notice_of, sty
 
 def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
     """Draw the column `quantity` of each series' trials to `out`, with its mean ± 2 SEM."""
-    if quantity == MIDWAY and not any(np.isfinite(one.column(quantity)).any() for one in series):
+    if quantity in (MIDWAY, REEVALUATED_AUC) and not any(np.isfinite(one.column(quantity)).any() for one in series):
         raise InputError("fitness on unseen data was not followed; run with --set reevaluate=improvements")
     if quantity == "hit_fraction":
         series = with_cache(series)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ufh_cli.analyses.baseline import condition_label, conditions
-from ufh_cli.analyses.series import MIDWAY, Series
+from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 
 COLOURS = ("#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3a7d44", "#b07d62")
@@ -81,6 +81,7 @@ def notice_of(series: Iterable[Series]) -> str:
 
 AXIS_LABELS = {
     "auc": "AUC (mean best fitness along the search)",
+    REEVALUATED_AUC: "AUC of the fitness on unseen data",
     "best_fitness": "best fitness found",
     "reevaluated_fitness": "fitness on unseen data",
     MIDWAY: "fitness on unseen data, at half the budget",
