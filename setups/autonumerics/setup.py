@@ -1,0 +1,275 @@
+"""AutoNumerics-Zero (Real et al. 2023): the search for programs that compute a function in few operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from setups.autonumerics.fit_kernel import fit, largest_error
+from setups.autonumerics.functions import end_points, exact, inner_points, make_function
+from setups.autonumerics.mutation import Limits, fresh_values, mutated
+from setups.autonumerics.operations import (
+    ADD,
+    COEFFICIENT,
+    DIVIDE,
+    FUSED,
+    MOST_COEFFICIENTS,
+    MOST_OPERATIONS,
+    MULTIPLY,
+    SQUARE_ROOT,
+    SUBTRACT,
+)
+from setups.autonumerics.program import EMPTY, Program, code_array, value_array
+from setups.autonumerics.reference import reference_values
+from setups.autonumerics.run_kernel import run
+from setups.autonumerics.text import format_program, parse_program
+from ufh_cli.core.names import one_of
+from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Evaluation, Setup
+
+REEVALUATION_POINTS = 4096
+_HASH_POINTS = 12
+_ROWS = 1 + MOST_COEFFICIENTS + MOST_OPERATIONS
+_MOST_DIGITS = 30.0
+
+
+class AutoNumerics(Setup[Program]):
+    """Expressions of few operations that approximate a function; the fitness is digits, -log10 of the largest error.
+
+    Parameters
+    ----------
+    function : str
+        One of `functions.NAMES`, or ``module:name`` of a function of an mpmath number.
+    low, high : float
+        The interval; both 0 for the one that comes with a known function.
+    error : str
+        "relative" or "absolute".
+    max_operations, max_coefficients : int
+        Limits of what is proposed.
+    sqrt, fma : bool
+        Whether there are square roots, and fused multiply-adds, besides +, -, * and /.
+    mutations : str
+        Weights "insert:1, remove:2, rewire:3" as the three numbers "1/2/3".
+    mutate_again : float
+        The probability of a further change after each change of one child.
+    scale : float
+        Fresh coefficients are ±10^U(-scale, scale).
+    fit : str
+        "lm": Levenberg–Marquardt, then Lawson's reweighting. "cma": CMA-ES, as the paper; some hundred times as costly.
+    steps, lawson : int
+        Of "lm": at most so many steps of each.
+    generations : int
+        Of "cma": at most so many.
+    starts : int
+        Fits an evaluation: the first from the candidate's own coefficients, the others from random ones.
+    short_steps : int
+        Steps of a first stage for ``evaluation.hurdle_percentile``; 0: no such stage.
+    fit_points, error_points : int
+        Points that coefficients are fitted on, and that the error is measured on.
+
+    Notes
+    -----
+    Costs are executions: a program run on one point once; derivatives count as two. Programs above `max_operations`
+    are not proposed; where one is given as text, its fitness is what it is.
+    """
+
+    cost_unit: ClassVar[str] = "program executions"
+    hash_cost: float = float(2 * _HASH_POINTS)
+    costly: bool = False
+
+    def __init__(
+        self,
+        *,
+        function: str = "exp2",
+        low: float = 0.0,
+        high: float = 0.0,
+        error: str = "relative",
+        max_operations: int = 10,
+        max_coefficients: int = 8,
+        sqrt: bool = False,
+        fma: bool = False,
+        mutations: str = "1/2/3",
+        mutate_again: float = 0.3,
+        scale: float = 1.0,
+        fit: str = "lm",
+        steps: int = 40,
+        lawson: int = 30,
+        generations: int = 1000,
+        starts: int = 2,
+        short_steps: int = 0,
+        fit_points: int = 32,
+        error_points: int = 256,
+    ) -> None:
+        _between("max_operations", max_operations, 1, MOST_OPERATIONS)
+        _between("max_coefficients", max_coefficients, 1, MOST_COEFFICIENTS)
+        _between("mutate_again", mutate_again, 0.0, 0.95)
+        _between("scale", scale, 0.0, 64.0)
+        _between("steps", steps, 1, 10_000)
+        _between("lawson", lawson, 0, 10_000)
+        _between("generations", generations, 1, 100_000)
+        _between("starts", starts, 1, 1000)
+        _between("short_steps", short_steps, 0, steps)
+        _between("fit_points", fit_points, 8, 4096)
+        _between("error_points", error_points, fit_points, 100_000)
+        self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
+        self.relative = one_of("error", error, ("relative", "absolute")) == "relative"
+        kinds = [COEFFICIENT, ADD, SUBTRACT, MULTIPLY, DIVIDE] + [SQUARE_ROOT] * sqrt + [FUSED] * fma
+        self._limits = Limits(
+            max_operations, max_coefficients, np.array(kinds), _weights(mutations), mutate_again, scale
+        )
+        self.function = make_function(function, low, high)
+        self._fit_data = self._data(end_points(self.function, fit_points))
+        self._error_data = self._data(end_points(self.function, error_points))
+        self._steps, self._lawson, self._starts = steps, lawson, starts
+        self._generations, self._short_steps = generations, short_steps
+        self.staged = short_steps > 0
+        self._slots = np.empty((_ROWS, fit_points))
+        self._adjoints = np.empty((_ROWS, fit_points))
+        self._error_slots = np.empty((_ROWS, error_points))
+        self._hash_points, self._hash_values = _hash_inputs(self.function.low, self.function.high)
+
+    def _data(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points, what the function is there, and what errors are multiplied by."""
+        targets = np.array([float(value) for value in exact(self.function, points)])
+        return points, targets, self._scale(targets)
+
+    def _scale(self, targets: np.ndarray) -> np.ndarray:
+        if not self.relative:
+            return np.ones(len(targets))
+        if np.abs(targets).min() < 1e-6 * np.abs(targets).max() or np.ptp(np.sign(targets)) > 0:
+            raise ValueError(
+                f"{self.function.name} is zero in its interval, where no relative error is possible; "
+                'choose options.error = "absolute"'
+            )
+        return 1.0 / np.abs(targets)
+
+    def random_candidate(self, rng: Rng) -> Program:
+        """The empty program, f(x) = x, with one mutation: as good as nothing."""
+        return self.mutate(EMPTY, rng)
+
+    def mutate(self, candidate: Program, rng: Rng) -> Program:
+        """A child with a vertex more or less, or an edge that comes from elsewhere, in canonical form."""
+        return mutated(candidate, rng.word(), self._limits)
+
+    def hashable_outputs(self, candidate: Program) -> np.ndarray:
+        """Outputs on 12 fixed points, some beyond the interval, with two sets of fixed coefficients; float64 (2, 12).
+
+        They tell the family of functions, whatever its coefficients, and do not know the number of operations.
+        Coefficients are numbered in canonical order and differ from each other: one number for all would take
+        c + c*x and c*(1 + x) for the same.
+        """
+        code, k = code_array(candidate), candidate.coefficients
+        outputs = np.empty((2, _HASH_POINTS))
+        slots = np.empty((1 + k + len(code), _HASH_POINTS))
+        for row, values in zip(outputs, self._hash_values, strict=True):
+            row[:] = slots[run(code, values[:k], self._hash_points, slots)]
+        return outputs
+
+    def structural_key(self, candidate: Program) -> Hashable:
+        """The canonical graph without its coefficients."""
+        return candidate.code, candidate.coefficients
+
+    def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
+        """Fit the coefficients; the fitness is the digits that are right on all error points."""
+        stages = list(self.evaluate_in_stages(candidate, rng))
+        return stages[-1]._replace(cost=sum(stage.cost for stage in stages))
+
+    def evaluate_in_stages(self, candidate: Program, rng: Rng) -> Iterator[Evaluation]:
+        """First a short fit from the candidate's coefficients, where `short_steps` is given; then the whole."""
+        code, values = code_array(candidate), value_array(candidate).copy()
+        if self.staged:
+            worst, passes = fit(code, values, *self._fit_data, self._short_steps, 0, self._slots, self._adjoints)
+            yield Evaluation(_digits(worst), passes * len(self._fit_data[0]))
+        values, worst, cost = self._fitted(code, values, rng)
+        yield Evaluation(_digits(worst), cost)
+
+    def fitted(self, candidate: Program, rng: Rng) -> Program:
+        """`candidate` with the coefficients that an evaluation of it finds."""
+        values, _, _ = self._fitted(code_array(candidate), value_array(candidate).copy(), rng)
+        return candidate.with_values(values)
+
+    def _fitted(self, code: np.ndarray, own: np.ndarray, rng: Rng) -> tuple[np.ndarray, float, float]:
+        """(coefficients, largest error on the error points, cost) of the best fit."""
+        best, least, cost = own, math.inf, 0.0
+        word = rng.word()
+        for number in range(self._starts if len(own) else 1):
+            values = own.copy() if number == 0 else fresh_values(word + number, len(own), self._limits.scale)
+            if self._cma and len(own):
+                from setups.autonumerics.cma import fit_by_cma
+
+                passes = fit_by_cma(code, values, *self._fit_data, self._generations, word + number, self._slots)
+            else:
+                _, passes = fit(code, values, *self._fit_data, self._steps, self._lawson, self._slots, self._adjoints)
+            worst = largest_error(code, values, *self._error_data, self._error_slots)
+            cost += passes * len(self._fit_data[0]) + len(self._error_data[0])
+            if worst < least:
+                best, least = values, worst
+        return best, least, cost
+
+    def reevaluate(self, candidate: Program, rng: Rng) -> float:
+        """Digits on 4,096 other points, of the fitted program run in 40 decimal digits: rounding plays no part."""
+        return self.digits(self.fitted(candidate, rng))
+
+    def digits(self, program: Program) -> float:
+        """Digits of `program` with its own coefficients, on 4,096 points, in 40 decimal digits."""
+        return _digits(self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS)))
+
+    def largest_error(self, program: Program, points: np.ndarray) -> float:
+        """The largest error of `program` with its own coefficients on `points`, computed with 40 decimal digits."""
+        truths = exact(self.function, points)
+        worst = 0.0
+        for value, truth in zip(reference_values(program, points), truths, strict=True):
+            if value is None:
+                return math.inf
+            error = abs(value - truth) / abs(truth) if self.relative else abs(value - truth)
+            worst = max(worst, float(error))
+        return worst
+
+    def describe(self, candidate: Program) -> str:
+        """The program as a formula; see `text`."""
+        return format_program(candidate)
+
+    def parse(self, text: str) -> Program:
+        """The canonical program of a formula."""
+        return parse_program(text)
+
+    def fingerprint(self) -> str:
+        """The function and its interval."""
+        return f"{self.function.name} on [{self.function.low!r}, {self.function.high!r}]"
+
+
+def _digits(error: float) -> float:
+    """-log10 of the largest error; 0 for what is further off than 1, or not finite somewhere."""
+    if not error < 1.0:
+        return 0.0
+    return min(_MOST_DIGITS, -math.log10(error)) if error > 0 else _MOST_DIGITS
+
+
+def _hash_inputs(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points (12,) around the interval, and two sets of coefficients (2, most), of fixed random numbers."""
+    generator = np.random.Generator(np.random.PCG64(20231211))
+    points = low + (high - low) * generator.uniform(-0.5, 1.5, _HASH_POINTS)
+    values = generator.uniform(0.5, 2.0, (2, MOST_COEFFICIENTS)) * generator.choice([-1.0, 1.0], (2, MOST_COEFFICIENTS))
+    return points, values
+
+
+def _weights(text: str) -> np.ndarray:
+    parts = text.split("/")
+    try:
+        weights = np.array([float(part) for part in parts])
+    except ValueError:
+        weights = np.array([math.nan])
+    if len(weights) != 3 or not np.isfinite(weights).all() or weights.min() < 0 or weights[0] == 0:
+        raise ValueError(
+            f'mutations must be three weights such as "1/2/3", of insert (above 0), remove and rewire, got {text!r}'
+        )
+    return weights
+
+
+def _between(name: str, value: float, low: float, high: float) -> Any:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be between {low} and {high}, got {value}")
+    return value
