@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 from setups.autonumerics.functions import DIGITS
 from setups.autonumerics.operations import ADD, COEFFICIENT, DIVIDE, FUSED, MULTIPLY, SQUARE_ROOT, SUBTRACT, X
 from setups.autonumerics.program import Program, Vertex, to_vertices
+
+_MOST_DIGITS = 30.0
 
 
 def reference_values(program: Program, points: Iterable[float]) -> list[Any]:
@@ -52,3 +55,10 @@ def _root(a: Any) -> Any:
     if a < 0:
         raise ValueError("the square root of a negative number")
     return a.context.sqrt(a)
+
+
+def digits_of(error: float) -> float:
+    """-log10 of the largest error; 0 for what is further off than 1, or not finite somewhere."""
+    if not error < 1.0:
+        return 0.0
+    return min(_MOST_DIGITS, -math.log10(error)) if error > 0 else _MOST_DIGITS

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from setups.autonumerics.cma import fit_by_cma
+from setups.autonumerics.drawing import draw_error
+from setups.autonumerics.export import write_function
 from setups.autonumerics.fit_kernel import fit, largest_error
 from setups.autonumerics.functions import end_points, exact, inner_points, make_function
 from setups.autonumerics.mutation import Limits, fresh_values, mutated
@@ -23,7 +27,7 @@ from setups.autonumerics.operations import (
     SUBTRACT,
 )
 from setups.autonumerics.program import EMPTY, Program, code_array, value_array
-from setups.autonumerics.reference import reference_values
+from setups.autonumerics.reference import digits_of, reference_values
 from setups.autonumerics.run_kernel import run
 from setups.autonumerics.text import format_program, parse_program
 from ufh_cli.core.names import one_of
@@ -32,8 +36,8 @@ from ufh_cli.core.setup import Evaluation, Setup
 
 REEVALUATION_POINTS = 4096
 _HASH_POINTS = 12
+_DRAWN_POINTS = 1000
 _ROWS = 1 + MOST_COEFFICIENTS + MOST_OPERATIONS
-_MOST_DIGITS = 30.0
 
 
 class AutoNumerics(Setup[Program]):
@@ -116,6 +120,7 @@ class AutoNumerics(Setup[Program]):
         _between("error_points", error_points, fit_points, 100_000)
         self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
         self.relative = one_of("error", error, ("relative", "absolute")) == "relative"
+        self._kind = error
         kinds = [COEFFICIENT, ADD, SUBTRACT, MULTIPLY, DIVIDE] + [SQUARE_ROOT] * sqrt + [FUSED] * fma
         self._limits = Limits(
             max_operations, max_coefficients, np.array(kinds), _weights(mutations), mutate_again, scale
@@ -182,9 +187,9 @@ class AutoNumerics(Setup[Program]):
         code, values = code_array(candidate), value_array(candidate).copy()
         if self.staged:
             worst, passes = fit(code, values, *self._fit_data, self._short_steps, 0, self._slots, self._adjoints)
-            yield Evaluation(_digits(worst), passes * len(self._fit_data[0]))
+            yield Evaluation(digits_of(worst), passes * len(self._fit_data[0]))
         values, worst, cost = self._fitted(code, values, rng)
-        yield Evaluation(_digits(worst), cost)
+        yield Evaluation(digits_of(worst), cost)
 
     def fitted(self, candidate: Program, rng: Rng) -> Program:
         """`candidate` with the coefficients that an evaluation of it finds."""
@@ -198,8 +203,6 @@ class AutoNumerics(Setup[Program]):
         for number in range(self._starts if len(own) else 1):
             values = own.copy() if number == 0 else fresh_values(word + number, len(own), self._limits.scale)
             if self._cma and len(own):
-                from setups.autonumerics.cma import fit_by_cma
-
                 passes = fit_by_cma(code, values, *self._fit_data, self._generations, word + number, self._slots)
             else:
                 _, passes = fit(code, values, *self._fit_data, self._steps, self._lawson, self._slots, self._adjoints)
@@ -215,18 +218,21 @@ class AutoNumerics(Setup[Program]):
 
     def digits(self, program: Program) -> float:
         """Digits of `program` with its own coefficients, on 4,096 points, in 40 decimal digits."""
-        return _digits(self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS)))
+        return digits_of(self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS)))
 
     def largest_error(self, program: Program, points: np.ndarray) -> float:
         """The largest error of `program` with its own coefficients on `points`, computed with 40 decimal digits."""
+        errors = np.abs(self.errors(program, points))
+        return float(errors.max()) if np.isfinite(errors).all() else math.inf
+
+    def errors(self, program: Program, points: np.ndarray) -> np.ndarray:
+        """The errors of `program` on `points`, float64, computed with 40 decimal digits; NaN where it has no value."""
         truths = exact(self.function, points)
-        worst = 0.0
-        for value, truth in zip(reference_values(program, points), truths, strict=True):
-            if value is None:
-                return math.inf
-            error = abs(value - truth) / abs(truth) if self.relative else abs(value - truth)
-            worst = max(worst, float(error))
-        return worst
+        errors = np.full(len(points), math.nan)
+        for i, (value, truth) in enumerate(zip(reference_values(program, points), truths, strict=True)):
+            if value is not None:
+                errors[i] = float((value - truth) / abs(truth) if self.relative else value - truth)
+        return errors
 
     def describe(self, candidate: Program) -> str:
         """The program as a formula; see `text`."""
@@ -236,16 +242,51 @@ class AutoNumerics(Setup[Program]):
         """The canonical program of a formula."""
         return parse_program(text)
 
+    def details(self, candidate: Program, fitness: float) -> str:
+        """The fitted formula, its operations and digits, and textbook forms of at most as many operations beside it."""
+        from setups.autonumerics.classical import best_of_each
+
+        program = self.fitted(candidate, Rng.from_word(0))
+        lines = [
+            f"{program.operations} operations, {self.digits(program):.2f} digits ({self._kind} error): "
+            f"{self.function.name}(x) = {format_program(program)}"
+        ]
+        for form in best_of_each(self, program.operations):
+            lines.append(f"  {form.name} in {form.program.operations} operations: {form.digits:.2f} digits")
+        return "\n".join(lines)
+
+    def draw(self, candidate: Program, axes: Any) -> None:
+        """The error of the fitted program over the interval; a minimax fit reaches its largest error many times."""
+        program = self.fitted(candidate, Rng.from_word(0))
+        points = end_points(self.function, _DRAWN_POINTS)
+        draw_error(axes, points, self.errors(program, points), self._kind, format_program(program))
+
+    def export(self, candidate: Program, path: Path, rng: Rng) -> str:
+        """Write a function in Python (.py) or C (.c) with the fitted coefficients and a proven bound of its error."""
+        from setups.autonumerics.bounds import proven_bound
+
+        program = self.fitted(candidate, rng)
+        seen = self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS))
+        proven = proven_bound(program, self.function, seen, relative=self.relative) if math.isfinite(seen) else None
+        where = f"[{self.function.low!r}, {self.function.high!r}]"
+        if proven:
+            where = f"[{proven[1]!r}, {self.function.high!r}]"
+            known = f"at most {proven[0]:.4e}, proven over the reals"
+        else:
+            known = f"{seen:.4e} on {REEVALUATION_POINTS} points, not proven"
+        name = "".join(c if c.isalnum() else "_" for c in self.function.name)
+        sentence = f"{self._kind} error on {where}: {known}"
+        write_function(
+            program,
+            path,
+            f"approximate_{name}",
+            f"{self.function.name}(x) in {program.operations} operations; {sentence}.",
+        )
+        return f"wrote {path}: {program.operations} operations, {sentence}"
+
     def fingerprint(self) -> str:
         """The function and its interval."""
         return f"{self.function.name} on [{self.function.low!r}, {self.function.high!r}]"
-
-
-def _digits(error: float) -> float:
-    """-log10 of the largest error; 0 for what is further off than 1, or not finite somewhere."""
-    if not error < 1.0:
-        return 0.0
-    return min(_MOST_DIGITS, -math.log10(error)) if error > 0 else _MOST_DIGITS
 
 
 def _hash_inputs(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:

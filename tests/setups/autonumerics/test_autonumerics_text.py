@@ -100,7 +100,7 @@ def test_empty_and_constant_programs():
     ],
 )
 def test_what_cannot_be_read_is_one_line(text, complaint):
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         parse_program(text)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
