@@ -22,7 +22,7 @@ Series = list[Any]  # intervals: Taylor's coefficients, lowest first
 
 ORDER = 12
 _SLACK = 1.01  # a bound may be so many times what was seen on points
-_MOST_PIECES = 4000
+_MOST_PIECES = 1000
 _DIGITS = 40
 
 

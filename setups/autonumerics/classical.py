@@ -69,7 +69,7 @@ def taylor(function: Function, degree: int, at: float) -> Program:
 
 def pade(function: Function, degree: int, at: float) -> Program:
     """Padé's quotient of two polynomials of `degree` around `at`, in powers of x."""
-    import mpmath  # type: ignore[import-untyped]
+    import mpmath
 
     with mpmath.workdps(DIGITS):
         top, below = mpmath.pade(taylor_coefficients(function, 2 * degree, at), degree, degree)
@@ -78,7 +78,7 @@ def pade(function: Function, degree: int, at: float) -> Program:
 
 def _shifted(coefficients: Sequence[Any], at: float) -> list[Any]:
     """Coefficients in x of a polynomial in x - at."""
-    import mpmath  # type: ignore[import-untyped]
+    import mpmath
 
     with mpmath.workdps(DIGITS):
         result: list[Any] = [mpmath.mpf(0)]
@@ -106,7 +106,7 @@ def _minimax(setup: AutoNumerics, start: Program) -> Program:
 
 def classical_forms(setup: AutoNumerics, operations: int) -> list[Classical]:
     """All textbook forms of at most so many operations whose digits can be told, those of a name by operations."""
-    import mpmath  # type: ignore[import-untyped]
+    import mpmath
 
     found = []
     points = inner_points(setup.function, _POINTS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ufh_cli.core import compiled, rng
 
-_INLINED = ("operations.py", "run_kernel.py", "canonical_kernel.py", "fit_kernel.py")
+_INLINED = ("operations.py", "draws.py", "run_kernel.py", "canonical_kernel.py", "fit_kernel.py")
 
 
 def cached_jit(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from setups.autonumerics.compiled import cached_jit
+from setups.autonumerics.draws import fresh_value
 from setups.autonumerics.run_kernel import derivatives, run
 
 _CLOSE = 1.02  # maximum error over its lower bound: two hundredths of ten to the minus digits are no matter
@@ -204,6 +205,32 @@ def fit(code, values, points, targets, scale, steps, lawson, slots, adjoints):
         worst, more = _towards_minimax(code, values, points, targets, scale, slots, adjoints, errors, lawson)
         passes += more
     return worst, passes
+
+
+@cached_jit
+def best_start(code, own, points, targets, scale, starts, word, spread, steps, slots, adjoints):
+    """Short fits from `own` coefficients and from random ones; (coefficients, maximum error, passes) of the best.
+
+    Parameters
+    ----------
+    starts, word, spread : int, int, float
+        How many fits; what seeds the random ones, which are ±10^U(-spread, spread).
+    code, own, points, targets, scale, steps, slots, adjoints
+        As in `fit`.
+    """
+    stream = np.empty(1, dtype=np.uint64)
+    stream[0] = word
+    best, least, passes = own.copy(), np.inf, 0.0
+    for start in range(starts):
+        values = own.copy()
+        if start > 0:
+            for i in range(len(values)):
+                values[i] = fresh_value(stream, spread)
+        worst, more = fit(code, values, points, targets, scale, steps, 0, slots, adjoints)
+        passes += more
+        if worst < least:
+            best, least = values, worst
+    return best, least, passes
 
 
 @cached_jit

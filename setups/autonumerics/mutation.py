@@ -13,6 +13,7 @@ import numpy as np
 
 from setups.autonumerics.canonical_kernel import canonical
 from setups.autonumerics.compiled import cached_jit
+from setups.autonumerics.draws import below, fresh_value, uniform
 from setups.autonumerics.operations import (
     ADD,
     COEFFICIENT,
@@ -22,10 +23,8 @@ from setups.autonumerics.operations import (
     X,
 )
 from setups.autonumerics.program import Program, code_array, value_array
-from ufh_cli.core.rng import splitmix64, word_below
 
 _INPUTS = np.array(INPUTS)
-_UNIT = 2.0**-53
 _TRIES = 50
 
 
@@ -55,25 +54,6 @@ class Limits(NamedTuple):
 
 
 @cached_jit
-def _below(stream, n):
-    stream[0], word = splitmix64(stream[0])
-    return np.int64(word_below(word, np.uint64(n)))
-
-
-@cached_jit
-def _uniform(stream):
-    stream[0], word = splitmix64(stream[0])
-    return np.float64(word >> np.uint64(11)) * _UNIT
-
-
-@cached_jit
-def fresh_value(stream, scale):
-    """±10^U(-scale, scale)."""
-    value = 10.0 ** (scale * (2.0 * _uniform(stream) - 1.0))
-    return -value if _below(stream, 2) == 0 else value
-
-
-@cached_jit
 def _reaches(kinds, inputs, start, goal, count):
     """Whether `goal` is `start` or one of those that `start` is computed from."""
     stack = np.empty(3 * count + 1, dtype=np.int64)
@@ -100,7 +80,7 @@ def _random_edge(stream, kinds, inputs, count, output):
     edges = 0
     for vertex in range(count):
         edges += _INPUTS[kinds[vertex]]
-    pick = _below(stream, edges + output)
+    pick = below(stream, edges + output)
     for vertex in range(count):
         if pick < _INPUTS[kinds[vertex]]:
             return vertex, pick
@@ -112,7 +92,7 @@ def _random_edge(stream, kinds, inputs, count, output):
 def _source(stream, kinds, inputs, count, target):
     """A uniform vertex that does not need `target`."""
     while True:  # x never needs it
-        vertex = _below(stream, count)
+        vertex = below(stream, count)
         if target < 0 or not _reaches(kinds, inputs, vertex, target, count):
             return vertex
 
@@ -121,24 +101,24 @@ def _source(stream, kinds, inputs, count, target):
 def _inserted(stream, kinds, inputs, values, count, root, choices, scale):
     target, edge = _random_edge(stream, kinds, inputs, count, 1)
     old = root if target < 0 else inputs[target, edge]
-    kind = choices[_below(stream, len(choices))]
+    kind = choices[below(stream, len(choices))]
     new = count
     kinds[new] = kind
     values[new] = fresh_value(stream, scale)
     if kind != COEFFICIENT:
-        keep = _below(stream, _INPUTS[kind])
+        keep = below(stream, _INPUTS[kind])
         free = new + 1
         for j in range(_INPUTS[kind]):
             if j == keep:
                 inputs[new, j] = old
                 continue
-            source = _below(stream, count + 1)
+            source = below(stream, count + 1)
             if source < count and not (target >= 0 and _reaches(kinds, inputs, source, target, count)):
                 inputs[new, j] = source
             else:
                 kinds[free] = COEFFICIENT
                 neutral = 0.0 if kind in (ADD, SUBTRACT) or (kind == FUSED and j == 2) else 1.0
-                values[free] = fresh_value(stream, scale) if _below(stream, 2) == 0 else neutral
+                values[free] = fresh_value(stream, scale) if below(stream, 2) == 0 else neutral
                 inputs[new, j] = free
                 free += 1
         count = free
@@ -163,7 +143,7 @@ def _replace(kinds, inputs, count, root, old, new):
 def _removed(stream, kinds, inputs, count, root):
     if count < 2:
         return root
-    victim = 1 + _below(stream, count - 1)
+    victim = 1 + below(stream, count - 1)
     if kinds[victim] == COEFFICIENT:
         user = -1
         for vertex in range(count):
@@ -172,7 +152,7 @@ def _removed(stream, kinds, inputs, count, root):
                     user = vertex
         heir = _source(stream, kinds, inputs, count, user)
     else:
-        heir = inputs[victim, _below(stream, _INPUTS[kinds[victim]])]
+        heir = inputs[victim, below(stream, _INPUTS[kinds[victim]])]
     return _replace(kinds, inputs, count, root, victim, heir)
 
 
@@ -196,7 +176,7 @@ def _changed_once(stream, code, coefficients, choices, weights, scale):
     kinds, inputs, values = np.zeros(size, np.int64), np.zeros((size, 3), np.int64), np.zeros(size)
     count = _unpacked(code, coefficients, kinds, inputs, values)
     root = count - 1
-    pick = _uniform(stream) * (weights[0] + weights[1] + weights[2])
+    pick = uniform(stream) * (weights[0] + weights[1] + weights[2])
     if pick < weights[0] or len(code) == 0:
         count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale)
     elif pick < weights[0] + weights[1]:
@@ -213,7 +193,7 @@ def _mutated(code, coefficients, word, operations, most, choices, weights, again
     stream[0] = word
     for _ in range(_TRIES):
         child, numbers = _changed_once(stream, code, coefficients, choices, weights, scale)
-        while _uniform(stream) < again and len(child) <= operations and len(numbers) <= most:
+        while uniform(stream) < again and len(child) <= operations and len(numbers) <= most:
             child, numbers = _changed_once(stream, child, numbers, choices, weights, scale)
         if len(child) <= operations and len(numbers) <= most:
             return child, numbers
@@ -227,18 +207,3 @@ def mutated(program: Program, word: int, limits: Limits) -> Program:
         limits.kinds, limits.weights, limits.again, limits.scale,
     )  # fmt: skip
     return Program(child.tobytes(), numbers.tobytes())
-
-
-@cached_jit
-def _fresh(word, count, scale):
-    stream = np.empty(1, dtype=np.uint64)
-    stream[0] = word
-    values = np.empty(count)
-    for i in range(count):
-        values[i] = fresh_value(stream, scale)
-    return values
-
-
-def fresh_values(word: int, count: int, scale: float) -> np.ndarray:
-    """`count` coefficients ±10^U(-scale, scale), float64, from one random word."""
-    return _fresh(np.uint64(word & 0xFFFFFFFFFFFFFFFF), count, scale)

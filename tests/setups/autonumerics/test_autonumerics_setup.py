@@ -37,11 +37,11 @@ def absolute():
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     "options",
-    [{}, {"short_steps": 4}, {"sqrt": True, "fma": True, "function": "cos", "error": "absolute"}],
-    ids=["defaults", "stages", "all operations"],
+    [{}, {"starts": 3}, {"sqrt": True, "fma": True, "function": "cos", "error": "absolute"}],
+    ids=["defaults", "starts", "all operations"],
 )
 def test_conformance(check, options):
-    check(lambda: AutoNumerics(**SMALL, **options))
+    check(lambda: AutoNumerics(**(SMALL | options)))
 
 
 @pytest.mark.parametrize(("text", "operations", "error"), PUBLISHED, ids=["f2", "f3", "f5", "f10"])
@@ -64,14 +64,14 @@ def test_published_programs_have_their_operations_and_their_error(absolute, text
 def test_fits_reach_the_digits_of_the_best_known_coefficients(relative, text, digits):
     """The table of best known forms, and minimax polynomials; all start where the text says, or at random."""
     program = relative.parse(text)
-    best = max(relative.evaluate(program, Rng.from_word(word)).fitness for word in range(3))
+    best = max(relative.evaluate(program, Rng.from_word(word)).fitness for word in range(6))
     assert best == pytest.approx(digits, abs=0.02)
 
 
 def test_the_fit_never_makes_a_program_worse(relative):
     rng = Rng.from_seed(3)
     program = relative.parse(F5)
-    for _ in range(30):
+    for _ in range(8):
         program = relative.mutate(program, rng)
         fitted = relative.fitted(program, Rng.from_word(1))
         assert relative.digits(fitted) >= relative.digits(program) - 0.02
@@ -179,7 +179,7 @@ def test_children_stay_within_the_limits_and_reach_them():
         ({"mutations": "0/1/1"}, "three weights"),
         ({"mutations": "1/2"}, "three weights"),
         ({"starts": 0}, "starts must be between"),
-        ({"short_steps": 100}, "short_steps must be between"),
+        ({"short_steps": 0}, "short_steps must be between"),
         ({"fit_points": 4}, "fit_points must be between"),
     ],
 )
