@@ -32,7 +32,7 @@ from setups.autonumerics.run_kernel import run
 from setups.autonumerics.text import format_program, parse_program
 from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Evaluation, Objectives, Setup
 
 REEVALUATION_POINTS = 4096
 _HASH_POINTS = 12
@@ -51,6 +51,8 @@ class AutoNumerics(Setup[Program]):
         The interval; both 0 for the one that comes with a known function.
     error : str
         "relative" or "absolute".
+    objectives : int
+        1: digits alone, as many as `max_operations` allow. 2: digits and -operations, for ``--search nsga2``.
     max_operations, max_coefficients : int
         Limits of what is proposed.
     sqrt, fma : bool
@@ -67,6 +69,8 @@ class AutoNumerics(Setup[Program]):
         Of "lm": at most so many steps of each.
     generations : int
         Of "cma": at most so many.
+    inherit : bool
+        Whether children start from the coefficients that their parent's fit found, else from its parent's own.
     starts, short_steps : int
         Of "lm": short fits of so many steps, the first from the candidate's own coefficients, the others from random
         ones; only the best goes on. They are the first stage for ``evaluation.hurdle_percentile``.
@@ -90,6 +94,7 @@ class AutoNumerics(Setup[Program]):
         low: float = 0.0,
         high: float = 0.0,
         error: str = "relative",
+        objectives: int = 1,
         max_operations: int = 10,
         max_coefficients: int = 8,
         sqrt: bool = False,
@@ -101,11 +106,13 @@ class AutoNumerics(Setup[Program]):
         steps: int = 40,
         lawson: int = 30,
         generations: int = 1000,
+        inherit: bool = True,
         starts: int = 4,
         short_steps: int = 8,
         fit_points: int = 32,
         error_points: int = 256,
     ) -> None:
+        _between("objectives", objectives, 1, 2)
         _between("max_operations", max_operations, 1, MOST_OPERATIONS)
         _between("max_coefficients", max_coefficients, 1, MOST_COEFFICIENTS)
         _between("mutate_again", mutate_again, 0.0, 0.95)
@@ -120,6 +127,8 @@ class AutoNumerics(Setup[Program]):
         self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
         self.relative = one_of("error", error, ("relative", "absolute")) == "relative"
         self._kind = error
+        if objectives == 2:
+            self.objectives = Objectives(("digits", "-operations"), (0.0, -(max_operations + 1.0)))
         kinds = [COEFFICIENT, ADD, SUBTRACT, MULTIPLY, DIVIDE] + [SQUARE_ROOT] * sqrt + [FUSED] * fma
         self._limits = Limits(
             max_operations, max_coefficients, np.array(kinds), _weights(mutations), mutate_again, scale
@@ -127,6 +136,7 @@ class AutoNumerics(Setup[Program]):
         self.function = make_function(function, low, high)
         self._fit_data = self._data(end_points(self.function, fit_points))
         self._error_data = self._data(end_points(self.function, error_points))
+        self._inherit = inherit
         self._steps, self._lawson, self._starts = steps, lawson, starts
         self._generations, self._short_steps = generations, short_steps
         self.staged = not self._cma
@@ -177,22 +187,30 @@ class AutoNumerics(Setup[Program]):
         return candidate.code, candidate.coefficients
 
     def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
-        """Fit the coefficients; the fitness is the digits that are right on all error points."""
-        stages = list(self.evaluate_in_stages(candidate, rng))
-        return stages[-1]._replace(cost=sum(stage.cost for stage in stages))
+        """Fit the coefficients; the fitness is the digits that are right on all error points.
+
+        `refined` is the candidate with the fitted coefficients, from which its children start.
+        """
+        *before, last = self.evaluate_in_stages(candidate, rng)
+        return last._replace(cost=last.cost + before[0].cost) if before else last
 
     def evaluate_in_stages(self, candidate: Program, rng: Rng) -> Iterator[Evaluation]:
         """First short fits from all starts, then the best of them goes on to the end; "cma" has one stage."""
-        code, own = code_array(candidate), value_array(candidate)
+        code, values = code_array(candidate), value_array(candidate).copy()
         word = rng.word()
-        if self._cma or not len(own):
-            _, worst, cost = self._finished(code, own.copy(), word)
-            yield Evaluation(digits_of(worst), cost)
-            return
-        values, worst, cost = self._screened(code, own, word)
-        yield Evaluation(digits_of(worst), cost)
-        _, worst, cost = self._finished(code, values, word)
-        yield Evaluation(digits_of(worst), cost)
+        if not self._cma and len(values):
+            values, worst, cost = self._screened(code, values, word)
+            yield self._found(candidate, values, worst, cost)
+        values, worst, cost = self._finished(code, values, word)
+        yield self._found(candidate, values, worst, cost)
+
+    def _found(self, candidate: Program, values: np.ndarray, worst: float, cost: float) -> Evaluation:
+        refined = candidate.with_values(values) if self._inherit and len(values) else None
+        return Evaluation(digits_of(worst), cost, refined=refined)
+
+    def objectives_of(self, candidate: Program, evaluation: Evaluation) -> tuple[float, ...]:
+        """Digits from the evaluation, which may be another program's of the same key; operations from the structure."""
+        return evaluation.fitness, -float(candidate.operations)
 
     def fitted(self, candidate: Program, rng: Rng) -> Program:
         """`candidate` with the coefficients that an evaluation of it finds."""
