@@ -208,6 +208,14 @@ class AutoNumerics(Setup[Program]):
         refined = candidate.with_values(values) if self._inherit and len(values) else None
         return Evaluation(digits_of(worst), cost, refined=refined)
 
+    def adopted(self, candidate: Program, evaluation: Evaluation) -> Program:
+        """`candidate` with the coefficients that were fitted for another of its family, where there are as many.
+
+        Equal keys number them alike.
+        """
+        refined = evaluation.refined
+        return Program(candidate.code, refined.values) if len(refined.values) == len(candidate.values) else candidate
+
     def objectives_of(self, candidate: Program, evaluation: Evaluation) -> tuple[float, ...]:
         """Digits from the evaluation, which may be another program's of the same key; operations from the structure."""
         return evaluation.fitness, -float(candidate.operations)
