@@ -221,6 +221,8 @@ class Trial:
                 found, known = evaluation.fitness, job.cached.fitness
                 result.collisions += not (found == known or abs(found - known) <= self.tolerance)
             evaluation = job.cached
+            if evaluation.refined is not None:
+                individual.candidate = self.setup.adopted(individual.candidate, evaluation)
             result.waits += job.waits
             if cache is not None and cache.warm_keys:
                 result.warm_hits += cache.is_warm(individual.key)
