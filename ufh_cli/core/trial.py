@@ -231,7 +231,9 @@ class Trial:
             if evaluation.refined is not None:
                 individual.candidate = evaluation.refined
             if cache is not None and not job.lost:  # what was not measured is not remembered
-                evaluation = cache.store(individual.key, evaluation)
+                own, evaluation = evaluation, cache.store(individual.key, evaluation)
+                if evaluation is not own and evaluation.refined is not None:
+                    individual.candidate = self.setup.adopted(individual.candidate, evaluation)
                 result.partial_hits += job.partial
                 result.repeats += job.repeats
         individual.evaluation = evaluation
