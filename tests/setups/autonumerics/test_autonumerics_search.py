@@ -8,7 +8,7 @@ from setups.autonumerics.program import value_array
 from ufh_cli.core.cache import BestCache
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.search import make_search
+from ufh_cli.core.search.nsga2 import Nsga2
 from ufh_cli.core.setup import Evaluation
 from ufh_cli.core.techniques import make_technique
 from ufh_cli.core.trial import Budget, Streams, Trial, functional_keys
@@ -23,7 +23,7 @@ def searched(setup, technique="fec", candidates=4000, seed=1):
     streams = Streams.of(seed, 0)
     trial = Trial(
         setup,
-        make_search("nsga2", population_size=50, unique_keys=True),
+        Nsga2(population_size=50, unique_keys=True),
         make_technique(technique, rng=streams.cache),
         key=functional_keys(setup, FunctionalHash(mantissa_bits=40)),
         key_cost=setup.hash_cost,
