@@ -52,14 +52,17 @@ def c_source(program: Program, name: str, comment: str, *, single: bool = False)
     return "\n".join([*head, *body, f"    return {output};", "}", ""])
 
 
-def write_function(program: Program, path: Path, name: str, comment: str) -> None:
+def write_function(program: Program, path: Path, name: str, comment: str, *, single: bool = False) -> None:
     """Write `program` to `path`, whose ending says the language; `ValueError` with one clear line when it cannot be."""
-    writers = {".py": python_source, ".c": c_source}
-    if path.suffix not in writers:
+    if path.suffix not in (".py", ".c"):
         raise ValueError(f"a program is written to a file that ends in .py or .c, got {path.name}")
     if not path.parent.is_dir():
         raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
     try:
-        path.write_text(writers[path.suffix](program, name, comment))
+        path.write_text(
+            c_source(program, name, comment, single=single)
+            if path.suffix == ".c"
+            else python_source(program, name, comment)
+        )
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from None

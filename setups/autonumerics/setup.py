@@ -29,6 +29,7 @@ from setups.autonumerics.operations import (
 from setups.autonumerics.program import EMPTY, Program, code_array, value_array
 from setups.autonumerics.reference import digits_of, reference_values
 from setups.autonumerics.run_kernel import run
+from setups.autonumerics.single import ULP_AT_ONE, grid, largest_ulps
 from setups.autonumerics.text import format_program, parse_program
 from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
@@ -50,7 +51,8 @@ class AutoNumerics(Setup[Program]):
     low, high : float
         The interval; both 0 for the one that comes with a known function.
     error : str
-        "relative" or "absolute".
+        "relative", "absolute", or "ulp": of a program that runs in float32, in units of the true value's last place
+        times 2**-23, so that an error of one unit is 6.92 digits.
     objectives : int
         1: digits alone, as many as `max_operations` allow. 2: digits and -operations, for ``--search nsga2``.
     max_operations, max_coefficients : int
@@ -125,7 +127,8 @@ class AutoNumerics(Setup[Program]):
         _between("fit_points", fit_points, 8, 4096)
         _between("error_points", error_points, fit_points, 100_000)
         self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
-        self.relative = one_of("error", error, ("relative", "absolute")) == "relative"
+        self.relative = one_of("error", error, ("relative", "absolute", "ulp")) == "relative"
+        self.single = error == "ulp"
         self._kind = error
         if objectives == 2:
             self.objectives = Objectives(("digits", "-operations"), (0.0, -(max_operations + 1.0)))
@@ -151,6 +154,8 @@ class AutoNumerics(Setup[Program]):
         return points, targets, self._scale(targets)
 
     def _scale(self, targets: np.ndarray) -> np.ndarray:
+        if self.single:
+            return ULP_AT_ONE / np.spacing(np.abs(targets).astype(np.float32)).astype(np.float64)
         if not self.relative:
             return np.ones(len(targets))
         if np.abs(targets).min() < 1e-6 * np.abs(targets).max() or np.ptp(np.sign(targets)) > 0:
@@ -242,12 +247,23 @@ class AutoNumerics(Setup[Program]):
             passes = fit_by_cma(code, values, *self._fit_data, self._generations, word, self._slots)
         else:
             _, passes = fit(code, values, *self._fit_data, self._steps, self._lawson, self._slots, self._adjoints)
-        worst = largest_error(code, values, *self._error_data, self._error_slots)
+        if self.single:
+            points = self._error_data[0].astype(np.float32)
+            program = Program(code.tobytes(), values.tobytes())
+            worst = ULP_AT_ONE * largest_ulps(program, self.function, points)
+        else:
+            worst = largest_error(code, values, *self._error_data, self._error_slots)
         return values, worst, passes * len(self._fit_data[0]) + len(self._error_data[0])
 
     def reevaluate(self, candidate: Program, rng: Rng) -> float:
-        """Digits on 4,096 other points, of the fitted program run in 40 decimal digits: rounding plays no part."""
-        return self.digits(self.fitted(candidate, rng))
+        """Digits on 4,096 other points, of the fitted program run in 40 decimal digits: rounding plays no part.
+
+        With ``error = "ulp"`` on 2**20 points, run in float32.
+        """
+        program = self.fitted(candidate, rng)
+        if self.single:
+            return digits_of(ULP_AT_ONE * largest_ulps(program, self.function, grid(self.function)))
+        return self.digits(program)
 
     def digits(self, program: Program) -> float:
         """Digits of `program` with its own coefficients, on 4,096 points, in 40 decimal digits."""
@@ -288,6 +304,9 @@ class AutoNumerics(Setup[Program]):
             f"  {form.name} in {form.program.operations} operations: {form.digits:.2f} digits"
             for form in best_of_each(self, program.operations)
         ]
+        if self.single:
+            ulps = largest_ulps(program, self.function, grid(self.function))
+            lines.append(f"  in float32: {ulps:.2f} ULP at most on 2**20 points")
         return "\n".join(lines)
 
     def draw(self, candidate: Program, axes: Any) -> None:
@@ -298,26 +317,27 @@ class AutoNumerics(Setup[Program]):
 
     def export(self, candidate: Program, path: Path, rng: Rng) -> str:
         """Write a function in Python (.py) or C (.c) with the fitted coefficients and a proven bound of its error."""
+        program = self.fitted(candidate, rng)
+        sentence = self._known_error(program)
+        name = "".join(c if c.isalnum() else "_" for c in self.function.name)
+        comment = f"{self.function.name}(x) in {program.operations} operations; {sentence}."
+        write_function(program, path, f"approximate_{name}", comment, single=self.single)
+        return f"wrote {path}: {program.operations} operations, {sentence}"
+
+    def _known_error(self, program: Program) -> str:
+        """What can be said of the error of `program` with its own coefficients, proven where possible."""
         from setups.autonumerics.bounds import proven_bound
 
-        program = self.fitted(candidate, rng)
+        low, high = self.function.low, self.function.high
+        if self.single:
+            ulps = largest_ulps(program, self.function, grid(self.function))
+            return f"error in float32 on [{low!r}, {high!r}]: {ulps:.3f} ULP at most on 2**20 points"
         seen = self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS))
         proven = proven_bound(program, self.function, seen, relative=self.relative) if math.isfinite(seen) else None
-        where = f"[{self.function.low!r}, {self.function.high!r}]"
-        if proven:
-            where = f"[{proven[1]!r}, {self.function.high!r}]"
-            known = f"at most {proven[0] * 1.00005:.4e}, proven over the reals"
-        else:
-            known = f"{seen:.4e} on {REEVALUATION_POINTS} points, not proven"
-        name = "".join(c if c.isalnum() else "_" for c in self.function.name)
-        sentence = f"{self._kind} error on {where}: {known}"
-        write_function(
-            program,
-            path,
-            f"approximate_{name}",
-            f"{self.function.name}(x) in {program.operations} operations; {sentence}.",
-        )
-        return f"wrote {path}: {program.operations} operations, {sentence}"
+        if proven is None:
+            return f"{self._kind} error on [{low!r}, {high!r}]: {seen:.4e} on {REEVALUATION_POINTS} points, not proven"
+        bound = proven[0] * 1.00005  # what is cut off in print must not make it less
+        return f"{self._kind} error on [{proven[1]!r}, {high!r}]: at most {bound:.4e}, proven over the reals"
 
     def fingerprint(self) -> str:
         """The function and its interval."""

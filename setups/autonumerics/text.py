@@ -80,7 +80,7 @@ def parse_program(text: str) -> Program:
     if len(text) > _LONGEST:
         raise ValueError(f"a formula has at most {_LONGEST} characters, got {len(text)}")
     try:
-        module = ast.parse(text.strip().replace("^", "**"))
+        module = ast.parse("\n".join(line.strip() for line in text.splitlines()).replace("^", "**"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"cannot read the formula {_shown(text)}") from None
     reader = _Reader()

@@ -15,6 +15,7 @@ from setups.autonumerics.classical import best_of_each, pade, polynomial, ration
 from setups.autonumerics.cma import CmaEs
 from setups.autonumerics.functions import NAMES, end_points, inner_points, make_function
 from setups.autonumerics.reference import reference_values
+from setups.autonumerics.single import grid, largest_ulps, truths
 from ufh_cli.core.rng import Rng
 
 F3 = "-8.0/(x - 3.0) - 1.0"
@@ -204,3 +205,43 @@ def test_the_error_curve_touches_its_largest_error_once_more_than_there_are_coef
             peaks[-1] = error
     assert len(peaks) == 4
     assert min(map(abs, peaks)) > 0.93 * max(map(abs, peaks))
+
+
+@pytest.mark.parametrize(("degree", "ulps"), [(5, 2.42), (7, 1.25)])
+def test_minimax_polynomials_in_float32(setup, degree, ulps):
+    """Horner's scheme without fused operations on 2**20 points."""
+    program = setup.fitted(taylor(setup.function, degree, 0.5), Rng.from_word(0))
+    assert largest_ulps(program, setup.function, grid(setup.function)) == pytest.approx(ulps, abs=0.02)
+
+
+def test_f10_is_no_program_for_float32():
+    single = AutoNumerics(error="ulp")
+    text = """u = x + 5783.5330096027765 / x
+    (501.10494991027866 / (-250.55247494972059 + (15141.981176922711 / u + u)) - -0.99999999999999956)^8"""
+    program = single.parse(text)
+    assert largest_ulps(program, single.function, grid(single.function)) == pytest.approx(13.7, abs=0.3)
+
+
+def test_in_float32_fitness_is_that_of_rounded_operations():
+    single = AutoNumerics(error="ulp")
+    program = single.parse("c1 + x*(c2 + x*(c3 + x*(c4 + x*(c5 + x*c6))))")
+    found = single.evaluate(program, Rng.from_word(0)).fitness
+    ulps = 2.0**23 / 10**found
+    assert 1.0 < ulps < 2.5
+    assert single.reevaluate(program, Rng.from_word(0)) == pytest.approx(found, abs=0.2)
+
+
+def test_exported_c_of_the_float32_mode_is_of_float(tmp_path):
+    single = AutoNumerics(error="ulp")
+    sentence = single.export(single.parse("c1 + x*c2"), tmp_path / "f.c", Rng.from_word(0))
+    assert "float approximate_exp2(float x)" in (tmp_path / "f.c").read_text()
+    assert "ULP" in sentence
+
+
+def test_errors_in_ulp_need_a_smooth_function():
+    with pytest.raises(ValueError, match="not smooth enough"):
+        truths(make_function(f"{__name__}:kink", 0.0, 1.0), np.float32([0.5]))
+
+
+def kink(x):
+    return abs(x - 0.3)

@@ -37,8 +37,8 @@ def absolute():
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     "options",
-    [{}, {"starts": 3}, {"sqrt": True, "fma": True, "function": "cos", "error": "absolute"}],
-    ids=["defaults", "starts", "all operations"],
+    [{}, {"starts": 3}, {"error": "ulp"}, {"sqrt": True, "fma": True, "function": "cos", "error": "absolute"}],
+    ids=["defaults", "starts", "float32", "all operations"],
 )
 def test_conformance(check, options):
     check(lambda: AutoNumerics(**(SMALL | options)))
@@ -175,7 +175,7 @@ def test_children_stay_within_the_limits_and_reach_them():
         ({"max_operations": 0}, "max_operations must be between 1"),
         ({"max_coefficients": 0}, "max_coefficients must be between 1"),
         ({"fit": "lmm"}, "did you mean 'lm'"),
-        ({"error": "ulp"}, "error must be one of"),
+        ({"error": "digits"}, "error must be one of"),
         ({"mutations": "0/1/1"}, "three weights"),
         ({"mutations": "1/2"}, "three weights"),
         ({"starts": 0}, "starts must be between"),
