@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ufh_cli.core import compiled, rng
+from ufh_cli.core import compiled
 
 _INLINED = ("operations.py", "draws.py", "run_kernel.py", "canonical_kernel.py", "fit_kernel.py")
 
@@ -16,5 +16,5 @@ def cached_jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Division follows IEEE 754 (no exception on zero): programs divide by what they like.
     """
-    sources = [*(Path(__file__).with_name(name) for name in _INLINED), Path(rng.__file__)]
+    sources = [*(Path(__file__).with_name(name) for name in _INLINED), Path(compiled.__file__)]
     return compiled.cached_jit(function, sources, error_model="numpy")

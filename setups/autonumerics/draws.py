@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from setups.autonumerics.compiled import cached_jit
-from ufh_cli.core.rng import splitmix64, word_below
+from ufh_cli.core.compiled import splitmix64, word_below
 
 _UNIT = 2.0**-53
 
