@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
+from ufh_cli.core.cache import AggregatingCache, BestCache, ForgetfulCache, FunctionalEquivalenceCache
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import RegularizedEvolution
 from ufh_cli.core.techniques import (
@@ -34,6 +34,7 @@ TYPES = {
     "fec": FunctionalEquivalenceCache,
     "forgetful-fec": ForgetfulCache,
     "fea": AggregatingCache,
+    "best-fec": BestCache,
     "fcm": FunctionalChangeMutation,
     "tabulist": Tabulist,
 }
