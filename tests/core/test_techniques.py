@@ -60,7 +60,7 @@ def test_every_sensible_combination_is_made_of_its_parts(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "unknown technique ''; known are fcm, fea, fec, forgetful-fec, none, tabulist"),
+        ("", "unknown technique ''; known are best-fec, fcm, fea, fec, forgetful-fec, none, tabulist"),
         ("tabbulist", "unknown technique 'tabbulist'; did you mean 'tabulist'?"),
         ("fec+fcmm", "unknown technique 'fcmm'; did you mean 'fcm'?"),
         ("FEC", "unknown technique 'FEC'"),
