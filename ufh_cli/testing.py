@@ -312,6 +312,7 @@ class _FitnessFromKey:
 
     def __init__(self, setup: Setup, key: Callable[[Any], Any]) -> None:
         self._key = key
+        self.objectives = None
         self.random_candidate = setup.random_candidate
         self.mutate = setup.mutate
         self.reevaluate = lambda candidate, rng: float(key(candidate))

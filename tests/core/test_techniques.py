@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
+from ufh_cli.core.cache import AggregatingCache, BestCache, ForgetfulCache, FunctionalEquivalenceCache
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import RegularizedEvolution
 from ufh_cli.core.techniques import (
@@ -34,6 +34,7 @@ TYPES = {
     "fec": FunctionalEquivalenceCache,
     "forgetful-fec": ForgetfulCache,
     "fea": AggregatingCache,
+    "best-fec": BestCache,
     "fcm": FunctionalChangeMutation,
     "tabulist": Tabulist,
 }
@@ -59,7 +60,7 @@ def test_every_sensible_combination_is_made_of_its_parts(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "unknown technique ''; known are fcm, fea, fec, forgetful-fec, none, tabulist"),
+        ("", "unknown technique ''; known are best-fec, fcm, fea, fec, forgetful-fec, none, tabulist"),
         ("tabbulist", "unknown technique 'tabbulist'; did you mean 'tabulist'?"),
         ("fec+fcmm", "unknown technique 'fcmm'; did you mean 'fcm'?"),
         ("FEC", "unknown technique 'FEC'"),

@@ -199,6 +199,34 @@ class AggregatingCache(FunctionalEquivalenceCache):
         return mean
 
 
+class BestCache(AggregatingCache):
+    """The best of the first evaluations of a key, where these are fits that end in local optima and none is too good.
+
+    Parameters
+    ----------
+    max_evaluations : int
+        M: a key seen less often than this is evaluated again (a partial hit).
+    max_entries : int or None
+        As in `FunctionalEquivalenceCache`.
+
+    Notes
+    -----
+    The search is told the best so far. Where evaluations are noisy this is biased upwards: average them (FEA) instead.
+    """
+
+    def store(self, key: Hashable, fitness: Any) -> Any:
+        best, count = self._entries.get(key, (None, 0))
+        if best is None or _worth(fitness) > _worth(best):
+            best = fitness
+        self._insert(key, (best, count + 1))
+        return best
+
+
+def _worth(found: Any) -> float:
+    fitness = float(found.fitness if isinstance(found, Evaluation) else found)
+    return -math.inf if math.isnan(fitness) else fitness
+
+
 def _mean(mean: Any, new: Any, count: int) -> Any:
     """The mean of `count` earlier values, which is `mean`, and a new one; of evaluations, of all that they found."""
     if not isinstance(new, Evaluation):

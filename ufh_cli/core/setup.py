@@ -207,6 +207,14 @@ class Setup(ABC, Generic[C]):
         """
         return evaluation.objectives
 
+    def adopted(self, candidate: C, evaluation: Evaluation) -> C:
+        """What takes the place of `candidate` when a cache answers with another's `evaluation`, which has a `refined`.
+
+        A setup may hand on what was learnt there, such as fitted constants, so that a hit is as good as its fitness
+        says. The structure, and so all that `objectives_of` counts, must stay that of `candidate`.
+        """
+        return candidate
+
     @abstractmethod
     def reevaluate(self, candidate: C, rng: Rng) -> float:
         """The fitness of `candidate` on data that the search never sees."""

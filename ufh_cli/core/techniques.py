@@ -1,4 +1,4 @@
-"""What wraps proposing and evaluating: none, fec, forgetful-fec, fea, fcm, tabulist, and their combinations.
+"""What wraps proposing and evaluating: none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, and their combinations.
 
 A technique is a set of wrappers, not a loop of its own: FCM and tabulist look at a child before it enters and may have
 it mutated again; the caches answer instead of an evaluation. ``fec+fcm`` does both.
@@ -10,11 +10,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
+from ufh_cli.core.cache import AggregatingCache, BestCache, ForgetfulCache, FunctionalEquivalenceCache
 from ufh_cli.core.names import nearest
 from ufh_cli.core.rng import Rng
 
-CACHES = ("fec", "forgetful-fec", "fea")
+CACHES = ("fec", "forgetful-fec", "fea", "best-fec")
 FILTERS = ("fcm", "tabulist")
 TECHNIQUES = ("none", *CACHES, *FILTERS)
 
@@ -145,6 +145,8 @@ def make_technique(
             technique.cache = ForgetfulCache(rng=rng, forget_probability=forget_probability, max_entries=max_entries)
         elif part == "fea":
             technique.cache = AggregatingCache(max_evaluations=max_evaluations, max_entries=max_entries)
+        elif part == "best-fec":
+            technique.cache = BestCache(max_evaluations=max_evaluations, max_entries=max_entries)
         elif part == "fcm":
             technique.filters.append(FunctionalChangeMutation())
         else:

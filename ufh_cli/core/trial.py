@@ -221,6 +221,8 @@ class Trial:
                 found, known = evaluation.fitness, job.cached.fitness
                 result.collisions += not (found == known or abs(found - known) <= self.tolerance)
             evaluation = job.cached
+            if evaluation.refined is not None:
+                individual.candidate = self.setup.adopted(individual.candidate, evaluation)
             result.waits += job.waits
             if cache is not None and cache.warm_keys:
                 result.warm_hits += cache.is_warm(individual.key)
@@ -229,7 +231,9 @@ class Trial:
             if evaluation.refined is not None:
                 individual.candidate = evaluation.refined
             if cache is not None and not job.lost:  # what was not measured is not remembered
-                evaluation = cache.store(individual.key, evaluation)
+                own, evaluation = evaluation, cache.store(individual.key, evaluation)
+                if evaluation is not own and evaluation.refined is not None:
+                    individual.candidate = self.setup.adopted(individual.candidate, evaluation)
                 result.partial_hits += job.partial
                 result.repeats += job.repeats
         individual.evaluation = evaluation

@@ -21,6 +21,7 @@ _TECHNIQUES: dict[str, tuple[str, str, Any, str]] = {
     "fec": ("FEC", "#d1495b", "-", "s"),
     "forgetful-fec": ("forgetful FEC", "#00798c", (0, (5, 1, 1, 1, 1, 1)), "^"),
     "fea": ("FEA", "#edae49", (0, (3, 1)), "D"),
+    "best-fec": ("best of FEC", "#8a5a2b", (0, (8, 2)), "X"),
     "fcm": ("FCM", "#30638e", "-.", "v"),
     "tabulist": ("tabulist", "#7b5ea7", ":", "P"),
 }

@@ -1,0 +1,129 @@
+"""The textbook's forms: Taylor, Padé and the minimax fits, as programs, so that operations are counted alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from setups.autonumerics.functions import DIGITS, Function, inner_points
+from setups.autonumerics.operations import ADD, COEFFICIENT, DIVIDE, MULTIPLY, X
+from setups.autonumerics.program import Program, Vertex, from_vertices
+from setups.autonumerics.reference import digits_of
+from ufh_cli.core.rng import Rng
+
+if TYPE_CHECKING:
+    from setups.autonumerics.setup import AutoNumerics
+
+HIGHEST_DEGREE = 12
+_POINTS = 500  # that digits are told on
+
+
+class Classical(NamedTuple):
+    """A textbook form with its coefficients: its name, the program, and the digits that are right."""
+
+    name: str
+    program: Program
+    digits: float
+
+
+def polynomial(coefficients: Sequence[float]) -> Program:
+    """Horner's scheme; coefficients of 1, x, x², …"""
+    return rational(coefficients, [1.0])
+
+
+def rational(numerator: Sequence[float], denominator: Sequence[float]) -> Program:
+    """Two of Horner's schemes and a division; the highest coefficient of a denominator with x becomes 1."""
+    vertices = [Vertex(X)]
+
+    def add(kind: int, *inputs: int, value: float = 0.0) -> int:
+        vertices.append(Vertex(kind, inputs, value))
+        return len(vertices) - 1
+
+    def horner(coefficients: Sequence[float], monic: bool) -> int:
+        place = add(COEFFICIENT, value=float(coefficients[-1]))
+        for number, value in enumerate(reversed(coefficients[:-1])):
+            place = 0 if monic and number == 0 else add(MULTIPLY, place, 0)
+            place = add(ADD, place, add(COEFFICIENT, value=float(value)))
+        return place
+
+    scale = denominator[-1]
+    top = horner([value / scale for value in numerator], False)
+    if len(denominator) == 1:
+        return from_vertices(vertices, top)
+    below = horner([value / scale for value in denominator], True)
+    return from_vertices(vertices, add(DIVIDE, top, below))
+
+
+def taylor_coefficients(function: Function, degree: int, at: float) -> list[Any]:
+    """Of (x - at)**k for k from 0 to `degree`, as mpmath numbers."""
+    import mpmath  # type: ignore[import-untyped]
+
+    with mpmath.workdps(DIGITS):
+        return mpmath.taylor(function.truth, mpmath.mpf(at), degree)
+
+
+def taylor(function: Function, degree: int, at: float) -> Program:
+    """Taylor's polynomial around `at`, written in powers of x."""
+    return polynomial(_shifted(taylor_coefficients(function, degree, at), at))
+
+
+def pade(function: Function, degree: int, at: float) -> Program:
+    """Padé's quotient of two polynomials of `degree` around `at`, in powers of x."""
+    import mpmath
+
+    with mpmath.workdps(DIGITS):
+        top, below = mpmath.pade(taylor_coefficients(function, 2 * degree, at), degree, degree)
+    return rational(_shifted(top, at), _shifted(below, at))
+
+
+def _shifted(coefficients: Sequence[Any], at: float) -> list[Any]:
+    """Coefficients in x of a polynomial in x - at."""
+    import mpmath
+
+    with mpmath.workdps(DIGITS):
+        result: list[Any] = [mpmath.mpf(0)]
+        for value in reversed(list(coefficients)):
+            above = [mpmath.mpf(0), *result]
+            result = [high - at * low for high, low in zip(above, [*result, mpmath.mpf(0)], strict=True)]
+            result[0] += value
+        return result[: len(list(coefficients))]
+
+
+def _forms(setup: AutoNumerics) -> Iterator[tuple[str, Callable[[], Program]]]:
+    function = setup.function
+    middle = (function.low + function.high) / 2
+    for n in range(1, HIGHEST_DEGREE + 1):
+        yield "Taylor", lambda n=n: taylor(function, n, middle)  # type: ignore[misc]
+        yield "minimax polynomial", lambda n=n: _minimax(setup, taylor(function, n, middle))  # type: ignore[misc]
+        if n <= HIGHEST_DEGREE // 2:
+            yield "Padé", lambda n=n: pade(function, n, middle)  # type: ignore[misc]
+            yield "minimax rational", lambda n=n: _minimax(setup, pade(function, n, middle))  # type: ignore[misc]
+
+
+def _minimax(setup: AutoNumerics, start: Program) -> Program:
+    return setup.fitted(start, Rng.from_word(0))
+
+
+def classical_forms(setup: AutoNumerics, operations: int) -> list[Classical]:
+    """All textbook forms of at most so many operations whose digits can be told, those of a name by operations."""
+    import mpmath
+
+    found = []
+    points = inner_points(setup.function, _POINTS)
+    for name, make in _forms(setup):
+        try:
+            program = make()
+        except (ArithmeticError, ValueError, mpmath.NoConvergence):
+            continue  # a singular Padé table, or too large a program
+        if program.operations <= operations:
+            found.append(Classical(name, program, digits_of(setup.largest_error(program, points))))
+    return sorted(found, key=lambda form: (form.name, form.program.operations))
+
+
+def best_of_each(setup: AutoNumerics, operations: int) -> list[Classical]:
+    """Of each name, the form with the most digits among those of at most so many operations."""
+    best: dict[str, Classical] = {}
+    for form in classical_forms(setup, operations):
+        if form.name not in best or form.digits > best[form.name].digits:
+            best[form.name] = form
+    return list(best.values())
