@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ufh_cli.analyses.findings import find
 from ufh_cli.analyses.series import select_all
-from ufh_cli.configuration.errors import InputError, nearest
+from ufh_cli.configuration.errors import InputError, nearest, shown
 from ufh_cli.configuration.schema import read_toml
+from ufh_cli.files import read_text, write_text
 
 
 class _Claim(BaseModel):
@@ -74,7 +76,7 @@ def write_report(claims: Path, root: Path, out: Path) -> str:
     body += "\n" + "\n".join(_figure(figure, root, out.parent, claims.name) for figure in asked.figure)
     body += f"\n{last}"
     try:
-        old = out.read_text(encoding="utf-8") if out.exists() else "# Results\n\n"
+        old = read_text(out) if out.exists() else "# Results\n\n"
         before, mark, rest = old.partition(first)
         if mark:
             _, mark, after = rest.partition(last)
@@ -82,9 +84,11 @@ def write_report(claims: Path, root: Path, out: Path) -> str:
                 raise InputError(f"{out}: the mark {last!r} is missing")
         else:
             before, after = f"{old.rstrip()}\n\n", "\n"
-        out.write_text(before + body + after, encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{out}: cannot be read or written: {error}") from error
+        write_text(out, before + body + after)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{out}: cannot be read or written: {getattr(error, 'strerror', None) or error}") from error
     return body
 
 
@@ -113,7 +117,7 @@ def _first_error(error: ValidationError, tables: dict[str, Any]) -> str:
     if first["type"] == "missing":
         return f"{where}missing key {key}"
     wanted = first["msg"].replace("Input", "input").replace("List", "list").partition(" or instance of ")[0]
-    return f"{where}{key}{': ' if key else ''}{wanted}, got {first['input']!r}"
+    return f"{where}{key}{': ' if key else ''}{wanted}, got {shown(first['input'])}"
 
 
 def _figure(figure: _Figure, root: Path, beside: Path, source: str) -> str:
@@ -142,9 +146,8 @@ def _figure(figure: _Figure, root: Path, beside: Path, source: str) -> str:
 
 def _markdown_table(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not rows:
         raise InputError(f"{path}: the table is empty")

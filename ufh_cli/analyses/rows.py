@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.analyses.speedup import SpeedUp
 from ufh_cli.analyses.tables import console, print_table
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.files import write_text
 
 _MEASURED = ("auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "hit_fraction")
 _COUNTED = ("cache_hits", "partial_hits", "repeats", "waits", "collisions", "comparisons")
@@ -49,10 +51,11 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
     """Write a table as CSV: six significant digits, for people and for the report; the full ones are in trials.csv."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(rows[0].keys())
-            writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(rows[0].keys())
+        writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows)
+        write_text(path, text.getvalue())
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 

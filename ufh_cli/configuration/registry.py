@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +20,12 @@ def setup_entry_points() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
+@functools.lru_cache(maxsize=4)
+def _entry_points_along(path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Looking through all that is installed takes longer than all else that a cell of a sweep needs."""
+    return setup_entry_points()
+
+
 def load_setup(name: str) -> type[Setup]:
     """The class of the setup called `name`.
 
@@ -26,7 +34,9 @@ def load_setup(name: str) -> type[Setup]:
     InputError
         When there is no such setup, or it cannot be imported, or is no `Setup`.
     """
-    entries = setup_entry_points()
+    entries = _entry_points_along(tuple(sys.path))
+    if name not in entries:
+        entries = setup_entry_points()  # it may have been installed just now
     if name not in entries:
         raise InputError(f"unknown setup {name!r}; {nearest(name, entries)}")
     try:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import load_setup
-from ufh_cli.configuration.schema import apply_setting, parse_setting, parse_value, read_config
+from ufh_cli.configuration.schema import apply_setting, parse_setting, read_config
 from ufh_cli.configuration.sweep import make_cells, parse_over
+from ufh_cli.configuration.values import Given
 
 _PRECISIONS = ("mantissa_bits", "decimals")  # of the section hash; one or the other
 
@@ -24,7 +25,7 @@ def read_request(
     swept = _swept(tables, file)
     source = _whose_mistake(tables, swept, file)
     asked = {key: value for key, value in given.items() if value is not None}
-    asked |= {key: parse_value(text) for key, text in map(parse_setting, settings or [])}
+    asked |= {key: Given(text) for key, text in map(parse_setting, settings or [])}
     swept |= (swept_here := parse_over(over))
     for key in asked:
         if key in swept:

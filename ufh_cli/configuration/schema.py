@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
-import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
 
-from ufh_cli.configuration.errors import InputError, nearest
+from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.registry import load_setup
+from ufh_cli.configuration.values import Given, as_text, fitted, parse_toml, parse_value
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
+from ufh_cli.core.streams import MOST_SEEDS
 from ufh_cli.core.techniques import CACHES, FILTERS, parse_technique
+from ufh_cli.files import read_text
+
+MOST_TRIALS = 1_000_000
+MOST_WORKERS = 100_000
+_LARGEST_FILE = 1 << 20  # bytes
+_DEEPEST = 16  # tables in tables
 
 
 def _none_word(value: Any) -> Any:
@@ -51,6 +59,12 @@ OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_what_is_given(cls, tables: Any) -> Any:
+        """What the command line gave becomes a value now that it is known which kind is wanted."""
+        return fitted(tables, cls) if isinstance(tables, dict) else tables
 
 
 class HashConfig(_Section):
@@ -93,8 +107,8 @@ class EvaluationConfig(_Section):
     is as many as the population has, or 100.
     """
 
-    timeout: OptionalFloat = Field(default=None, gt=0)
-    memory: OptionalFloat = Field(default=None, gt=0)
+    timeout: OptionalFloat = Field(default=None, gt=0, le=1e9)
+    memory: OptionalFloat = Field(default=None, gt=0, le=1e9)
     attempts: Whole = Field(default=3, ge=1)
     hurdle_percentile: OptionalFloat = Field(default=None, gt=0, le=100)
     hurdle_window: OptionalWhole = Field(default=None, ge=1)
@@ -113,9 +127,9 @@ class ExperimentConfig(_Section):
 
     setup: str
     technique: str = "none"
-    seed: Whole = Field(default=0, ge=0)
-    trials: Whole = Field(default=10, ge=1)
-    workers: Whole = Field(default=1, ge=1)
+    seed: Whole = Field(default=0, ge=0, lt=MOST_SEEDS)
+    trials: Whole = Field(default=10, ge=1, le=MOST_TRIALS)
+    workers: Whole = Field(default=1, ge=1, le=MOST_WORKERS)
     reevaluate: Literal["improvements", "end", "auto"] = "auto"
     journal: Literal["yes", "no", "auto"] = "auto"
     search: dict[str, Any] = Field(default_factory=lambda: {"method": "regularized_evolution"})
@@ -165,6 +179,44 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     return resolved
 
 
+def check_written(tables: Mapping[str, Any], over: Mapping[str, Any], source: str) -> None:
+    """Whether what an experiment wrote of itself is of the kinds that it should be.
+
+    Keys that are none any more are passed over: results of an older version can still be shown.
+
+    Raises
+    ------
+    InputError
+        With one line that names the key, what is wrong, and `source`.
+    """
+    for key, values in over.items():
+        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
+            raise InputError(f"{source}: over.{key}: must be a list of texts, got {shown(values)}")
+    given: list[dict[str, Any]] = [dict(tables)]
+    for key, values in over.items():
+        for value in values:
+            given.append({"setup": ""})
+            apply_setting(given[-1], key, Given(value))
+    try:
+        for one in given:
+            parse_technique(ExperimentConfig.model_validate(_known(one, ExperimentConfig)).technique)
+    except ValidationError as error:
+        raise InputError(_first_error(error, ExperimentConfig, "", source)) from error
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def _known(tables: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Those of the tables that `model` knows, in all its sections; seeds were unbounded once."""
+    known = {}
+    for key, value in tables.items():
+        if key in model.model_fields and not (key == "seed" and type(value) is int):
+            section = model.model_fields[key].annotation
+            inner = isinstance(section, type) and issubclass(section, BaseModel) and isinstance(value, dict)
+            known[key] = _known(value, typing.cast(type[BaseModel], section)) if inner else value
+    return known
+
+
 def make_search(config: ExperimentConfig, source: str = "search") -> SearchMethod:
     """A fresh search method for one trial."""
     parameters = {key: value for key, value in config.search.items() if key != "method"}
@@ -205,9 +257,9 @@ def read_config(setup: str, file: str | None) -> tuple[dict[str, Any], str]:
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; `InputError` where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # numbers too long and tables too deep are not TOML's own
-        raise InputError(f"{path}: cannot be read as TOML: {error}") from error
+        return parse_toml(read_text(path, _LARGEST_FILE))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as TOML: {getattr(error, 'strerror', None) or error}") from error
 
 
 def apply_setting(tables: dict[str, Any], key: str, value: Any) -> None:
@@ -217,22 +269,21 @@ def apply_setting(tables: dict[str, Any], key: str, value: Any) -> None:
     """
     whole = tables
     *parents, last = key.split(".")
+    if len(parents) >= _DEEPEST:
+        raise InputError(f"{shorten(key, 100)}: a key has up to {_DEEPEST} parts, not {len(parents) + 1:,}")
     for parent in parents:
-        tables = tables.setdefault(parent, {})
-        if not isinstance(tables, dict):
+        inner = tables.setdefault(parent, {})
+        if isinstance(inner, Given):
+            inner = tables[parent] = parse_value(inner)
+        if not isinstance(inner, dict):
             raise InputError(f"{key}: {parent!r} is a value, not a section")
+        tables = inner
+    if key == "search.method" and isinstance(value, Given):
+        value = as_text(value)
     tables[last] = value
     if key == "search.method" and isinstance(value, str) and value in SEARCH_METHODS:
         known = options_model(SEARCH_METHODS[value]).model_fields
         whole["search"] = {name: item for name, item in tables.items() if name == "method" or name in known}
-
-
-def parse_value(text: str) -> Any:
-    """A value as TOML has it; what is no TOML value is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return text
 
 
 def parse_setting(text: str) -> tuple[str, str]:
@@ -261,6 +312,7 @@ def check_budget(config: ExperimentConfig, source: str) -> None:
         raise InputError(f"{source}: a budget is missing: give budget.cost (--budget) or budget.candidates")
 
 
+@functools.lru_cache(maxsize=64)
 def options_model(cls: type) -> type[BaseModel]:
     """The schema that the keyword-only parameters of a constructor spell out."""
     hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
@@ -298,8 +350,7 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
         for part in where[:-1]:
             model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
         return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
-    shown = repr(first["input"])
-    given = f", got {shown[:100]}{'…' * (len(shown) > 100)}" if not isinstance(first["input"], dict) else ""
+    given = "" if isinstance(first["input"], dict) else f", got {shown(first['input'])}"
     # The alternatives of a union each say what they want.
     wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
     message = " or ".join(text[0].lower() + text[1:] for text in wanted)
@@ -313,4 +364,4 @@ def _without_none(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return "not set" if value is None else repr(value)
+    return "not set" if value is None else shown(value, 200)

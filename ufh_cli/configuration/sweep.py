@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.configuration.schema import ExperimentConfig, apply_setting, make_config, parse_setting, parse_value
+from ufh_cli.configuration.schema import MOST_TRIALS, ExperimentConfig, apply_setting, make_config, parse_setting
+from ufh_cli.configuration.values import Given
+
+MOST_CELLS = 5_000
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,17 @@ def make_cells(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]], sou
     for reserved in ("setup", "seed", "trials"):
         if reserved in over:
             raise InputError(f"{reserved} cannot be swept: it is one for the whole experiment")
+    count = math.prod(map(len, over.values()))
+    if count > MOST_CELLS:
+        raise InputError(f"{source}: the swept values make {count:,} cells; there may be up to {MOST_CELLS:,}")
     cells = []
     for values in product(*over.values()):
         swept = dict(zip(over, values, strict=True))
         applied = copy.deepcopy(dict(tables))
         for key, value in swept.items():
-            apply_setting(applied, key, parse_value(value))
+            apply_setting(applied, key, Given(value))
         cells.append(Cell(swept, make_config(applied, source)))
+        trials = cells[0].config.trials
+        if trials * count > MOST_TRIALS:
+            raise InputError(f"{source}: {trials:,} trials of {count:,} cells; in all there may be {MOST_TRIALS:,}")
     return cells

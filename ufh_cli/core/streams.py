@@ -8,6 +8,8 @@ import numpy as np
 
 from ufh_cli.core.rng import Rng
 
+MOST_SEEDS = 2**32  # a larger one would take two words of the entropy, and its trials be those of another seed
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -23,4 +25,7 @@ class Streams:
 
     @classmethod
     def of(cls, seed: int, trial: int) -> Streams:
+        for name, value in (("seed", seed), ("trial", trial)):
+            if not 0 <= value < MOST_SEEDS:
+                raise ValueError(f"a {name} must be at least 0 and below 2**32, got {value}")
         return cls(*(Rng.from_seed(child) for child in np.random.SeedSequence([seed, trial]).spawn(4)))

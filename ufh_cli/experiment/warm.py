@@ -14,6 +14,7 @@ from ufh_cli.configuration.schema import ExperimentConfig, differences
 from ufh_cli.configuration.sweep import make_cells
 from ufh_cli.core.hashing import TaskKeys
 from ufh_cli.core.setup import Evaluation
+from ufh_cli.files import reading
 from ufh_cli.machines.evaluation import SetupSpec
 from ufh_cli.records.folder import read_experiment
 from ufh_cli.records.journal import JOURNAL, Entry, read_entries
@@ -54,7 +55,7 @@ def journal_digest(name: str) -> str:
         raise InputError(f"{name} cannot warm a cache: it has no {JOURNAL}; make it with --set journal=yes")
     digest = xxhash.xxh3_64()
     try:
-        with path.open("rb") as file:
+        with reading(path, None) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from ufh_cli.analyses.baseline import condition_label, conditions
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.files import put, write_whole
 
 COLOURS = ("#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3a7d44", "#b07d62")
 DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
@@ -127,6 +129,9 @@ def figure(
 def _save(fig: Any, out: Path) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        fig.savefig(out, dpi=150)
+        drawn = io.BytesIO()
+        fig.savefig(drawn, format=out.suffix[1:].lower(), dpi=150)
+        write_whole(out, lambda file: put(file, drawn.getvalue()))
     except (OSError, ValueError) as error:
-        raise InputError(f"{out}: the figure cannot be written: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{out}: the figure cannot be written: {why}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ufh_cli.configuration.errors import InputError, nearest
-from ufh_cli.configuration.schema import differences, read_toml
+from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
+from ufh_cli.configuration.schema import check_written, differences, read_toml
+from ufh_cli.files import read_text
 
 TRIAL_COLUMNS = (
     "trial", "seed", "status", "auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "cache_hits",
@@ -26,6 +28,7 @@ _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
 }  # fmt: skip
+_FINITE_COLUMNS = {"cost", "wall_seconds"}
 _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
 
@@ -63,6 +66,9 @@ class Results:
         """Each trial once; an interruption in the middle of writing may have left a row twice, but not another one."""
         once: dict[tuple[Any, ...], dict[str, Any]] = {}
         for row in rows:
+            for key in self.over:
+                if row[key] not in self.experiment["over"][key]:
+                    raise InputError(f"{self.path / 'trials.csv'}: {key} was not swept at {shown(row[key])}")
             where = (*(row[key] for key in self.over), row["trial"])
             if repr(once.setdefault(where, row)) != repr(row):  # also where numbers are NaN
                 which = ", ".join(f"{key} {row[key]}" for key in (*self.over, "trial"))
@@ -99,12 +105,16 @@ def read_experiment(path: Path) -> dict[str, Any]:
         raise InputError(f"{file}: not the configuration of an experiment")
     for key in ("data", "notice"):
         if not isinstance(told := tables["provenance"].setdefault(key, ""), str):
-            raise InputError(f"{file}: provenance.{key}: must be text, got {told!r}")
+            raise InputError(f"{file}: provenance.{key}: must be text, got {shown(told)}")
+    for key in ("warm", "versions"):
+        told = tables["provenance"].get(key, {})
+        if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+            raise InputError(f"{file}: provenance.{key}: must be a table of texts, got {shown(told)}")
+    check_written({key: value for key, value in tables.items() if key not in ("over", "provenance")},
+                  tables.get("over", {}), str(file))  # fmt: skip
     budget = tables["budget"] | {key[7:]: 1 for key in tables.get("over", {}) if key.startswith("budget.")}
     if not budget.keys() & {"cost", "candidates"}:
         raise InputError(f"{file}: budget: neither cost nor candidates is there")
-    if type(cost := budget.get("cost", 1)) not in (int, float):
-        raise InputError(f"{file}: budget.cost: must be a number, got {cost!r}")
     return tables
 
 
@@ -152,8 +162,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
     if not path.exists():
         return []
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     complete = text[: text.rfind("\n") + 1]  # a line without its end was torn by a crash
     try:
@@ -184,9 +194,14 @@ def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
     if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *CURVE_COLUMNS):
         return text
     if column in _FLOAT_COLUMNS:
-        return float(text)
+        value = float(text)
+        if column in _FINITE_COLUMNS and not 0.0 <= value < math.inf:
+            raise ValueError(f"{column}: {text!r} is no finite number of at least 0")
+        return value
     if not text.isdecimal():
         raise ValueError(f"{column}: {text!r} is not a whole number")
+    if len(text) > 18:
+        raise ValueError(f"{column}: {shorten(text, 40)!r} is too large")
     return int(text)
 
 
@@ -204,7 +219,7 @@ def _read_entries(path: Path, is_right: Callable[[Mapping[str, Any]], bool], wha
     if not path.exists():
         return []
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and is_right(entry) for entry in entries):
@@ -224,13 +239,13 @@ def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_best(entry: Mapping[str, Any]) -> bool:
-    if not isinstance(entry.get("trial"), int):
+    if type(trial := entry.get("trial")) is not int or not 0 <= trial < 1 << 63:
         return False
     if "fitness" not in entry:
         return True  # a trial whose budget ended before its first candidate was finished
     try:
         float(entry["fitness"])
         float(entry["reevaluated_fitness"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return False
-    return all(isinstance(entry.get(name), str) for name in ("key", "description"))
+    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))

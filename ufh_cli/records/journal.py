@@ -27,14 +27,16 @@ import xxhash
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.setup import Evaluation, TaskValues
+from ufh_cli.files import lines, open_to_write
 from ufh_cli.records.outcome import FINISHED
 
 FORMAT = "ufh journal"
 VERSION = 1
 JOURNAL = "journal.jsonl"
 _STATUSES = (FINISHED, "died", "timeout", "memory")
-_HEXADECIMAL = re.compile("-?[0-9a-f]+")
+_HEXADECIMAL = re.compile("-?[0-9a-f]{1,16}")
 _BEGINNING = b'{"cell": '
+_BLOCK = 1 << 20  # bytes
 _SYNC_EVERY = 1.0  # seconds; a crash of the machine, unlike one of the program, may lose what is younger
 
 
@@ -139,12 +141,12 @@ class Journal:
         """
         check_journal(self.path, self.identity, cells)
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            file = open_to_write(self.path, os.O_CREAT, os.O_RDWR)
             try:
-                data = self.path.read_bytes()
-                sound = data.rfind(b"\n") + 1
-                if sound < len(data):
+                sound = _sound(file)
+                if sound < os.fstat(file).st_size:
                     os.ftruncate(file, sound)
+                    os.lseek(file, sound, os.SEEK_SET)
                 if sound == 0:
                     _write(file, _line(_header(self.identity)))
                 os.fsync(file)
@@ -173,7 +175,7 @@ class Journal:
         try:
             if self._file is None:
                 # Trials of several processes append to one file: each line goes out in one write at its end.
-                self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+                self._file = open_to_write(self.path, os.O_APPEND)
             _write(self._file, _line(_written(entry)))
             if time.monotonic() - self._synced > _SYNC_EVERY:
                 os.fsync(self._file)
@@ -263,21 +265,19 @@ def _entries(path: Path, beginning: bytes, identity: str | None = None, cells: f
         return
     first = None
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    return
-                if first is None:
-                    first = line
-                    _check_header(path, line, identity)
-                elif beginning in line or beginning is _BEGINNING:
-                    entry = parse_line(line[:-1])
-                    if entry is None or entry.cell >= cells:
-                        raise InputError(
-                            f"{path}, line {number}: not an entry of a journal; "
-                            f"remove the line, or the file to start anew"
-                        )
-                    yield entry
+        for number, line in enumerate(lines(path), 1):
+            if not line.endswith(b"\n"):
+                return
+            if first is None:
+                first = line
+                _check_header(path, line, identity)
+            elif beginning in line or beginning is _BEGINNING:
+                entry = parse_line(line[:-1])
+                if entry is None or entry.cell >= cells:
+                    raise InputError(
+                        f"{path}, line {number}: not an entry of a journal; remove the line, or the file to start anew"
+                    )
+                yield entry
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -307,8 +307,9 @@ def _parse(line: bytes) -> Entry | None:
             values["tasks"] = tuple(None if value is None else float(value) for value in values["tasks"])
         if "objectives" in values:
             values["objectives"] = tuple(map(float, values["objectives"]))
-        whole = all(type(values[name]) is int and values[name] >= 0 for name in ("cell", "trial", "number", "proposed"))
-    except (TypeError, ValueError):
+        whole = all(type(values[name]) is int for name in ("cell", "trial", "number", "proposed"))
+        whole = whole and all(0 <= values[name] < 1 << 63 for name in ("cell", "trial", "number", "proposed"))
+    except (TypeError, ValueError, OverflowError):
         return None
     named = isinstance(values["candidate"], str) and values["status"] in _STATUSES and _is_key(values["key"])
     named = named and isinstance(values.get("refined", ""), str)
@@ -317,7 +318,7 @@ def _parse(line: bytes) -> Entry | None:
 
 
 def _is_key(key: Any) -> bool:
-    return key is None or (isinstance(key, str) and all(map(_HEXADECIMAL.fullmatch, key.split())))
+    return key is None or (isinstance(key, str) and bool(key.split()) and all(map(_HEXADECIMAL.fullmatch, key.split())))
 
 
 def _json(line: bytes) -> Any:
@@ -339,6 +340,19 @@ def _ready(value: Any) -> Any:
 
 def _line(values: Mapping[str, Any]) -> bytes:
     return json.dumps(values).encode() + b"\n"
+
+
+def _sound(file: int) -> int:
+    """How many bytes of an open journal are whole lines."""
+    end = os.fstat(file).st_size
+    while end:
+        start = max(0, end - _BLOCK)
+        os.lseek(file, start, os.SEEK_SET)
+        found = os.read(file, end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def _write(file: int, line: bytes) -> None:

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.files import append, check_target, write_text
 from ufh_cli.records.folder import (
     CURVE_COLUMNS,
     experiment_differences,
@@ -69,6 +69,7 @@ class Recorder:
         self._fronts: dict[tuple[int, int], list[dict[str, Any]]] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
+            check_target(path / ".lock")  # it is emptied whatever it is
             self._lock = FileLock(path / ".lock")
             self._lock.acquire(timeout=_LOCK_PATIENCE, poll_interval=0.02)
         except Timeout as error:
@@ -202,26 +203,17 @@ def _csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 def _append(path: Path, rows: list[list[str]]) -> None:
     try:
-        _put_on_disk(path, "a", _csv_text(rows))
+        append(path, _csv_text(rows))
     except OSError as error:
         raise _unwritable(path, error) from error
 
 
 def _write(path: Path, text: str) -> None:
     """Write the whole file or nothing of it."""
-    part = path.with_name(path.name + ".part")
     try:
-        _put_on_disk(part, "w", text)  # else a power cut could leave the new name and none of the text
-        os.replace(part, path)
+        write_text(path, text)
     except OSError as error:
         raise _unwritable(path, error) from error
-
-
-def _put_on_disk(path: Path, mode: str, text: str) -> None:
-    with path.open(mode, encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

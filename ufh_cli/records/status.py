@@ -10,8 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import ExperimentConfig
 from ufh_cli.configuration.sweep import make_cells
+from ufh_cli.files import LONGEST_LINE, check_target, reading
 from ufh_cli.records.folder import Results
 from ufh_cli.records.journal import JOURNAL, parse_line
 from ufh_cli.records.outcome import FINISHED
@@ -73,13 +75,14 @@ class Standing:
         """Read what has been written since; whole lines only, and what is no entry is left to the next run."""
         if not self._path.is_file():
             return
-        with self._path.open("rb") as file:
-            file.seek(self._read)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._read += len(line)
-                self._take(line[:-1])
+        try:
+            with reading(self._path, None) as file:
+                file.seek(self._read)
+                while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):
+                    self._read += len(line)
+                    self._take(line[:-1])
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be read: {error.strerror}") from error
 
     @property
     def age(self) -> float | None:
@@ -153,8 +156,9 @@ def is_running(path: Path) -> bool:
     """Whether a process is writing to the experiment in the folder `path`."""
     if not (path / ".lock").exists():
         return False
-    lock = FileLock(path / ".lock")
     try:
+        check_target(path / ".lock")
+        lock = FileLock(path / ".lock")
         lock.acquire(timeout=0)
     except Timeout:
         return True
