@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ufh_cli import __version__
 from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.configuration.schema import differences, read_toml
 
@@ -110,8 +111,8 @@ def read_experiment(path: Path) -> dict[str, Any]:
 
 def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
     """What made the results: versions of ufh, Python and the libraries that matter, and the data."""
-    versions = {}
-    for library in ("ufh", *_LIBRARIES):
+    versions = {"ufh": __version__}
+    for library in _LIBRARIES:
         try:
             versions[library] = version(library)
         except PackageNotFoundError:
