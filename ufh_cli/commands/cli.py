@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ufh_cli import __version__
+from ufh_cli import __version__, temporary_cache
 from ufh_cli.commands import analyses, data, results, search
 from ufh_cli.commands.cache import cache_app
 
@@ -69,6 +69,8 @@ def main() -> None:
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup is to have its way
             signal.signal(number, signal.default_int_handler)
     _mend_streams()
+    if temporary_cache is not None:
+        typer.echo(f"compiled code goes to {temporary_cache}; NUMBA_CACHE_DIR names a folder that stays", err=True)
     arguments = sys.argv[1:]
     debug = os.environ.get("UFH_DEBUG", "") not in ("", "0") or "--debug" in arguments
     code = _run([word for word in arguments if word != "--debug"], debug)  # it may stand anywhere
@@ -92,6 +94,11 @@ def _run(arguments: list[str], debug: bool) -> int:
         if not isinstance(error, InputError):
             raise
         return _refused(error, f"ufh: {error}", debug)
+    except RuntimeError as error:
+        if not str(error).startswith("cannot cache function"):  # numba's only way to say it
+            raise
+        line = "ufh: there is no folder for compiled code: set NUMBA_CACHE_DIR to one that can be written"
+        return _refused(error, line, debug)
     except MemoryError as error:
         what = f": {error}" if str(error) else ""
         return _refused(error, f"ufh: not enough memory{what}; smaller options may fit", debug)
