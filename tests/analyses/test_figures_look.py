@@ -73,11 +73,11 @@ def test_a_technique_looks_the_same_in_every_figure(experiment: Run, draw: Draw)
     assert [label.get_text().split("\n")[0] for label in axes.get_xticklabels()] == NAMES
 
 
-def test_lines_of_one_technique_differ_in_dash_and_combinations_have_a_look_of_their_own() -> None:
+def test_lines_of_one_technique_differ_in_colour_and_dash_and_combinations_have_a_look_of_their_own() -> None:
     fec = style_of("fec")
     first, second, baseline = line_styles(["fec", "fec", "none"])
     assert (first, baseline) == (fec, style_of("none"))
-    assert second[0] == fec[0]
+    assert second[0] not in (first[0], baseline[0])
     assert second[1] not in (first[1], baseline[1])
     assert style_of("fec+fcm") == (fec[0], *style_of("fcm")[1:])
     assert len({str(style) for style in line_styles(["fec"] * 5)}) == 5
