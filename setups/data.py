@@ -11,9 +11,17 @@ Progress = Callable[[int, int | None], None]
 
 
 def data_directory() -> Path:
-    """Where data are kept: the environment variable UFH_DATA, else the user's data directory."""
+    """Where data are kept: the environment variable UFH_DATA, else the user's data directory.
+
+    Raises
+    ------
+    ValueError
+        When the user has no home either, as in some containers.
+    """
     if chosen := os.environ.get("UFH_DATA"):
         return Path(chosen).expanduser()
+    if not os.path.isabs(os.path.expanduser("~")) and "XDG_DATA_HOME" not in os.environ:
+        raise ValueError("there is no home to keep data in: set UFH_DATA to a folder for them")
     from platformdirs import user_data_dir
 
     return Path(user_data_dir("ufh", appauthor=False))

@@ -41,7 +41,7 @@ def load_tensorflow() -> Any:
     try:
         tensorflow = importlib.import_module("tensorflow")
     except ImportError as error:
-        raise ValueError(f"tensorflow is needed: pip install 'ufh[tensorflow]' ({error})") from None
+        raise ValueError(f"tensorflow is needed: pip install tensorflow ({error})") from None
     for gpu in tensorflow.config.list_physical_devices("GPU"):
         tensorflow.config.experimental.set_memory_growth(gpu, True)  # else the first worker takes all its memory
     return tensorflow

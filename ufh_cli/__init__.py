@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ufh_cli.compiled_code import find_folder
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from ufh_cli.library.memory import Cache as Cache
     from ufh_cli.library.sqlite import SqliteCache as SqliteCache
     from ufh_cli.library.statistics import CacheStatistics as CacheStatistics
+
+temporary_cache = find_folder()  # before anything of ours imports numba
 
 _WHERE = {
     "Cache": "memory",

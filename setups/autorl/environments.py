@@ -15,7 +15,7 @@ import numpy as np
 
 from ufh_cli.core.names import nearest
 
-INSTALL = "pip install 'ufh[autorl]'"
+INSTALL = "pip install 'gymnasium[box2d]' minigrid"
 
 
 class EnvironmentSpec(NamedTuple):

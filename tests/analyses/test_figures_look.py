@@ -73,11 +73,11 @@ def test_a_technique_looks_the_same_in_every_figure(experiment: Run, draw: Draw)
     assert [label.get_text().split("\n")[0] for label in axes.get_xticklabels()] == NAMES
 
 
-def test_lines_of_one_technique_differ_in_dash_and_combinations_have_a_look_of_their_own() -> None:
+def test_lines_of_one_technique_differ_in_colour_and_dash_and_combinations_have_a_look_of_their_own() -> None:
     fec = style_of("fec")
     first, second, baseline = line_styles(["fec", "fec", "none"])
     assert (first, baseline) == (fec, style_of("none"))
-    assert second[0] == fec[0]
+    assert second[0] not in (first[0], baseline[0])
     assert second[1] not in (first[1], baseline[1])
     assert style_of("fec+fcm") == (fec[0], *style_of("fcm")[1:])
     assert len({str(style) for style in line_styles(["fec"] * 5)}) == 5
@@ -144,3 +144,29 @@ def test_setups_and_units_do_not_share_an_axis(experiment: Run, draw: Draw, tmp_
     for refused in (lambda: compare(mixed[0], hours[1]), lambda: KINDS["auc"](mixed[:2] + hours, tmp_path / "a.png")):
         with pytest.raises(InputError, match=words):
             refused()
+
+
+def test_a_figure_of_lines_has_a_colour_for_each() -> None:
+    for techniques in (["none", "fec", "forgetful-fec", "forgetful-fec"], ["fec", "fec+fcm", "fcm", "none", "fcm+fea"]):
+        styles = line_styles(techniques)
+        assert len({colour for colour, _, _ in styles}) == len(techniques)
+        assert styles[:2] != styles[1::-1]
+    assert line_styles(["fec+fcm", "fec"])[1] == style_of("fec")
+
+
+def test_points_of_a_scatter_do_not_share_a_colour(experiment: Run, draw: Draw) -> None:
+    sizes = ",".join(map(str, range(4, 13)))
+    axes = draw("scatter", experiment(over=[f"search.population_size={sizes}", "technique=none,fec"], trials=2))
+    colours = [to_hex(bars[0].get_color()) for bars in axes.containers]
+    assert len(set(colours)) == len(colours) == 9
+
+
+def test_a_response_is_drawn_from_the_same_seeds_everywhere(experiment: Run, draw: Draw) -> None:
+    """The baseline does not look at the hash: its line is level, also where one result has more trials."""
+    over = ["technique=none,fec"]
+    few = experiment("few", over=["hash.mantissa_bits=1,2", *over], trials=3)
+    many = experiment("many", over=["hash.mantissa_bits=8,24", *over], trials=9)
+    axes = draw("response", [*few, *many])
+    (baseline,) = [line for line in axes.get_lines() if line.get_label() == "baseline"]
+    assert len(set(baseline.get_ydata())) == 1
+    assert "n = 3" in axes.get_legend().get_title().get_text()

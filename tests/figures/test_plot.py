@@ -127,3 +127,9 @@ def test_unseen_data_that_were_not_followed(odd):
     """No curve can be drawn of what was measured at the end only; that is said in one line."""
     odd("run", "arrayfitness", *SMALL, "--trials=2", "--jobs=1", "--name=not-followed", "--set=reevaluate=end")
     assert "unseen" in odd("plot", "not-followed", "--kind=test-curves", code=2).refusal()
+
+
+@pytest.mark.parametrize("backend", ["nonsense", "module://matplotlib_inline.backend_inline", "tkagg"])
+def test_what_a_notebook_draws_with_does_not_matter(ufh, grid, monkeypatch, backend):
+    monkeypatch.setenv("MPLBACKEND", backend)
+    assert "wrote " in ufh.process("plot", "grid", f"--out={backend[:3]}.png").out

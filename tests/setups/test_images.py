@@ -83,10 +83,10 @@ def test_broken_downloads_end_in_one_line_with_the_remedy(load, error, message, 
 
 def test_without_tensorflow_the_remedy_is_named(monkeypatch):
     def missing():
-        raise ValueError("tensorflow is needed: pip install 'ufh[tensorflow]'")
+        raise ValueError("tensorflow is needed: pip install tensorflow")
 
     monkeypatch.setattr("setups.images.load_tensorflow", missing)
-    with pytest.raises(ValueError, match=r"pip install 'ufh\[tensorflow\]'; else install Debian's package"):
+    with pytest.raises(ValueError, match=r"pip install tensorflow; else install Debian's package"):
         keras_images("fashion-mnist")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +161,14 @@ def select_all(names: Sequence[str], root: Path) -> list[Series]:
         else Series(f"{one.label} ({one.results.name})", one.swept, one.trials, one.curves, one.results)
         for one in chosen
     ]
+
+
+def with_same_seeds(series: Sequence[Series]) -> list[Series]:
+    """The same series with only those trials whose numbers all of them have, so that like is set against like.
+
+    As they are where their seeds differ, or they have no trial in common.
+    """
+    common = set.intersection(*(set(one.numbers) for one in series)) if series else set()
+    if not common or len({one.results.experiment["seed"] for one in series}) > 1:
+        return list(series)
+    return [replace(one, trials=[row for row in one.trials if row["trial"] in common]) for one in series]

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ufh_cli.commands.options import RESULTS, ConfigFile, Names, ResultsRoot, Settings, TableFile, figure_file
+from ufh_cli.commands.options import (
+    RESULTS,
+    ConfigFile,
+    Names,
+    ResultsRoot,
+    Settings,
+    TableFile,
+    figure_file,
+    home_expanded,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -137,7 +146,10 @@ def calibrate(
 def export(
     setup: Annotated[str, typer.Argument(help="The setup that the result is of.")],
     name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
-    out: Annotated[Path, typer.Option(help="The file to write; its ending says the form, such as model.keras.")],
+    out: Annotated[
+        Path,
+        typer.Option(callback=home_expanded, help="The file to write; its ending says the form, such as model.keras."),
+    ],
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Write the best candidate of a result in a form that other programs read."""
@@ -159,8 +171,13 @@ def export(
 
 
 def report(
-    claims: Annotated[Path, typer.Argument(help="A TOML file of claims, such as results/nasbench.toml.")],
-    out: Annotated[Path | None, typer.Option(help="The Markdown file. [default: README.md beside the claims]")] = None,
+    claims: Annotated[
+        Path, typer.Argument(callback=home_expanded, help="A TOML file of claims, such as results/nasbench.toml.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=home_expanded, help="The Markdown file. [default: README.md beside the claims]"),
+    ] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Write what was claimed, what was measured and whether it agrees, as Markdown; numbers come from the results."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.core.setup import Setup
 
 GROUP = "ufh.setups"
+_OWN = Path(__file__).parents[2] / "setups"
 
 
 def setup_entry_points() -> dict[str, EntryPoint]:
@@ -39,6 +41,7 @@ def load_setup(name: str) -> type[Setup]:
         entries = setup_entry_points()  # it may have been installed just now
     if name not in entries:
         raise InputError(f"unknown setup {name!r}; {nearest(name, entries)}")
+    _find_our_own(entries[name])
     try:
         found = entries[name].load()
     except (ImportError, AttributeError, SyntaxError, NameError) as error:
@@ -57,6 +60,7 @@ def first_line(name: str) -> str:
         When it cannot be read there, and the setup cannot be imported either.
     """
     entry = setup_entry_points()[name]
+    _find_our_own(entry)
     found = _documented(entry.module, entry.attr)
     return (found if found is not None else load_setup(name).__doc__ or "").strip().partition("\n")[0]
 
@@ -80,3 +84,24 @@ def _documented(module: str, attribute: str, hops: int = 3) -> str | None:
                 if (alias.asname or alias.name) == attribute:
                     return _documented(node.module, alias.name, hops - 1)
     return None
+
+
+def _find_our_own(entry: EntryPoint) -> None:
+    """Let ``setups`` be ours where the working folder has one of that name, and let that one's modules be found too."""
+    file = _OWN / "__init__.py"
+    if entry.module.partition(".")[0] != _OWN.name or not file.is_file():
+        return
+    found = sys.modules.get(_OWN.name)
+    if found is None:
+        theirs = importlib.util.find_spec(_OWN.name)
+        spec = importlib.util.spec_from_file_location(_OWN.name, file, submodule_search_locations=[str(_OWN)])
+        if spec is None or spec.loader is None:
+            return
+        found = importlib.util.module_from_spec(spec)
+        sys.modules[_OWN.name] = found
+        spec.loader.exec_module(found)
+        places = theirs.submodule_search_locations if theirs is not None else None
+    else:
+        places = getattr(found, "__path__", None)
+    others = [place for place in places or [] if Path(place) != _OWN]
+    found.__path__ = [str(_OWN), *others]

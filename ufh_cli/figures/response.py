@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ufh_cli.analyses.baseline import key_words
-from ufh_cli.analyses.series import Series
+from ufh_cli.analyses.series import Series, with_same_seeds
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.style import AXIS_LABELS, figure, line_styles, notice_of, technique_name
 
@@ -24,6 +24,7 @@ def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc")
         When no key, or more than one, is swept over several numbers.
     """
     key = swept_number(series)
+    series = with_same_seeds(series)  # else a line jumps where only the number of trials changes
     lines: dict[tuple[str, str], list[tuple[float, float, float]]] = {}  # technique, label -> its points
     for one in series:
         values = one.column(quantity)
@@ -47,7 +48,7 @@ def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc")
         unit = f" ({series[0].cost_unit})" if key in ("hash.cost", "budget.cost") else ""
         axes.set_xlabel(key_words(key) + unit)
         axes.set_ylabel(AXIS_LABELS[quantity])
-        axes.legend(title="mean ± 2 SEM")
+        axes.legend(title=f"mean ± 2 SEM{_trials(series)}")
 
 
 def swept_number(series: Sequence[Series]) -> str:
@@ -58,9 +59,15 @@ def swept_number(series: Sequence[Series]) -> str:
         if len(values) > 1 and all(map(_is_number, values)):
             found.append(key)
     if len(found) != 1:
-        what = f"several: {', '.join(found)}" if found else "none"
-        raise InputError(f"this kind of figure needs one key swept over several numbers, but there is {what}")
+        what = f"there are several: {', '.join(found)}" if found else "there is none"
+        raise InputError(f"this kind of figure needs one key swept over several numbers, but {what}")
     return found[0]
+
+
+def _trials(series: Sequence[Series]) -> str:
+    """How many there are of each, where that is the same."""
+    counts = {len(one.trials) for one in series}
+    return f" (n = {counts.pop()})" if len(counts) == 1 else ""
 
 
 def _is_number(text: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ufh_cli.analyses.baseline import condition_label, with_baselines
-from ufh_cli.analyses.series import Series
+from ufh_cli.analyses.series import Series, with_same_seeds
 from ufh_cli.figures.style import COLOURS, MARKERS, figure, notice_of, technique_name
 
 
@@ -18,7 +18,8 @@ def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") 
         edges = []
         pairs = with_baselines(series)
         alike = len({one.technique for _, one in pairs}) == 1
-        for number, (baseline, one) in enumerate(pairs):
+        for number, pair in enumerate(pairs):
+            baseline, one = with_same_seeds(pair)
             (x, dx), (y, dy) = _mean(baseline, quantity), _mean(one, quantity)
             style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number // 3) % len(MARKERS)]}
             words = technique_name(one.technique)

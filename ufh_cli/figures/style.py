@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,10 @@ from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.files import put, write_whole
 
-COLOURS = ("#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3a7d44", "#b07d62")
+COLOURS = (
+    "#5f5f5f", "#d1495b", "#00798c", "#edae49", "#30638e", "#7b5ea7", "#3a7d44", "#b07d62",
+    "#111111", "#f08ca0", "#4fc3d9", "#8a6d00", "#8fb4e3", "#c9a7eb", "#98d48a", "#6b2d1a",
+)  # fmt: skip
 DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -38,16 +43,25 @@ def style_of(technique: str) -> tuple[str, Any, str]:
 def line_styles(techniques: Sequence[str]) -> list[tuple[str, Any, str]]:
     """(colour, dash, marker) of several lines.
 
-    They are the technique's; further lines of it have its colour and other dashes and markers. Where all are of one
-    technique, colours, dashes and markers are taken in turn.
+    They are the technique's. What would share its colour with another line, a further line of the same technique or a
+    combination, has one that no technique has, and other dashes and markers. Where all are of one technique, colours,
+    dashes and markers are taken in turn.
     """
     if len(techniques) > 1 and len(set(techniques)) == 1:
         return [(_turn(COLOURS, i), _turn(DASHES, i), _turn(MARKERS, i)) for i in range(len(techniques))]
     styles = []
+    # Those that a technique has by its own name come first, wherever they stand.
+    taken = {_TECHNIQUES[technique][1] for technique in techniques if technique in _TECHNIQUES}
+    own = {colour for _, colour, _, _ in _TECHNIQUES.values()}
     for place, technique in enumerate(techniques):
         colour, dash, marker = style_of(technique)
-        shift = 2 * techniques[:place].count(technique)
-        dash, marker = (_turn(values, values.index(own) + shift) for values, own in ((DASHES, dash), (MARKERS, marker)))
+        earlier = techniques[:place].count(technique)
+        if earlier or (technique not in _TECHNIQUES and colour in taken):
+            free = [other for other in COLOURS if other not in taken and other not in own]
+            colour = free[0] if free else colour
+        taken.add(colour)
+        shift = 2 * earlier
+        dash, marker = (_turn(values, values.index(one) + shift) for values, one in ((DASHES, dash), (MARKERS, marker)))
         styles.append((colour, dash, marker))
     return styles
 
@@ -109,11 +123,7 @@ def figure(
     `axes` is one, or an array of shape (rows, columns) where there are several; `width` and `height` are of the whole,
     in inches.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    plt = _pyplot()
     with plt.rc_context({"axes.spines.top": False, "axes.spines.right": False, "font.size": 10, "axes.grid": True,
                          "grid.alpha": 0.25, "legend.frameon": False}):  # fmt: skip
         fig, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", sharey=share_y)
@@ -124,6 +134,21 @@ def figure(
             _save(fig, out)
         finally:
             plt.close(fig)
+
+
+def _pyplot() -> Any:
+    """matplotlib's, for files: what MPLBACKEND says is for windows and notebooks, and may not even be there."""
+    if "matplotlib.pyplot" not in sys.modules:
+        before = os.environ.pop("MPLBACKEND", None)
+        try:
+            import matplotlib
+
+            matplotlib.use("Agg")
+            import matplotlib.pyplot
+        finally:
+            if before is not None:
+                os.environ["MPLBACKEND"] = before
+    return sys.modules["matplotlib.pyplot"]
 
 
 def _save(fig: Any, out: Path) -> None:

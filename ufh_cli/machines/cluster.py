@@ -209,7 +209,7 @@ def connect(address: str) -> Client:
         from distributed import Client
         from distributed.comm import resolve_address
     except ImportError as error:
-        raise InputError("--cluster needs Dask: pip install 'ufh[cluster]'") from error
+        raise InputError("--cluster needs Dask: pip install distributed") from error
     for name in [name for name in logging.root.manager.loggerDict if name.startswith(("distributed", "tornado"))]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said is said in one line
     try:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ufh_cli import __version__
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.schema import check_written, differences, read_toml
 from ufh_cli.files import read_text
@@ -120,8 +121,8 @@ def read_experiment(path: Path) -> dict[str, Any]:
 
 def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
     """What made the results: versions of ufh, Python and the libraries that matter, and the data."""
-    versions = {}
-    for library in ("ufh", *_LIBRARIES):
+    versions = {"ufh": __version__}
+    for library in _LIBRARIES:
         try:
             versions[library] = version(library)
         except PackageNotFoundError:

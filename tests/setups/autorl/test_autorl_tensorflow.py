@@ -213,5 +213,5 @@ def test_without_tensorflow_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.delitem(sys.modules, "setups.autorl.tensorflow_engine")
     load_tensorflow.cache_clear()
-    with pytest.raises(ValueError, match=r"^tensorflow is needed: pip install 'ufh\[tensorflow\]'"):
+    with pytest.raises(ValueError, match=r"^tensorflow is needed: pip install tensorflow"):
         importlib.import_module("setups.autorl.tensorflow_engine")

@@ -1,0 +1,67 @@
+"""What a shell sees: help, completion, folders with a tilde, the next command, where errors come from."""
+
+import inspect
+import re
+
+import pytest
+from ufh_command import SMALL
+
+from ufh_cli.commands.options import Asked
+from ufh_cli.commands.search import run, sweep
+
+
+@pytest.fixture(scope="module")
+def searched(ufh):
+    """A result that tests look at."""
+    ufh("run", "polynomials", "--trials=2", "--jobs=1", *SMALL, "--name=searched")
+    return ufh.folder / "results" / "searched"
+
+
+@pytest.mark.parametrize("words", [("-h",), ("run", "-h"), ("data", "-h"), ("data", "fetch", "-h")])
+def test_help_has_a_short_name_everywhere(ufh, words):
+    assert ufh(*words).out.startswith("Usage: ufh ")
+
+
+def test_shells_can_complete(ufh):
+    assert "--install-completion" in ufh("--help").out
+
+
+def test_run_and_sweep_have_the_same_options():
+    own = {"setup", "over"}
+    asked = set(inspect.signature(run).parameters) - own
+    assert asked == set(inspect.signature(sweep).parameters) - own == set(Asked.__annotations__)
+
+
+def test_a_tilde_is_the_home_wherever_a_file_or_folder_is_asked_for(ufh, searched, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.toml").write_text('setup = "polynomials"\nbudget.cost = 50.0\n')
+    made = ufh("run", "polynomials", "--trials=1", "--jobs=1", "--results=~/kept", "--config=~/mine.toml", "--name=a")
+    assert f"files: {tmp_path}/kept/a" in made.out
+    ufh("plot", "searched", "--out=~/figure.png", "--table=~/table.csv")
+    monkeypatch.setenv("UFH_RESULTS", "~/kept")
+    assert "none" in ufh("show", "a").out
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.toml", "kept", "figure.png", "table.csv"}
+    assert not (ufh.folder / "~").exists()
+
+
+def test_the_next_command_has_the_options_that_it_needs_and_no_more(ufh, tmp_path, monkeypatch):
+    run = ("run", "polynomials", "--trials=1", "--jobs=1", *SMALL)
+    plain = ufh(*run, "--name=plain").out
+    assert re.search(r"ufh plot plain +ufh show plain --best", plain)
+    elsewhere = ufh(*run, "--name=there", f"--results={tmp_path / 'two words'}").out
+    assert f"ufh plot there --results '{tmp_path}/two words'" in elsewhere
+    monkeypatch.setenv("UFH_RESULTS", str(tmp_path / "set"))
+    assert re.search(r"ufh plot set +ufh show set --best", ufh(*run, "--name=set").out)
+    assert "ufh plot usual --results results" in ufh(*run, "--name=usual", "--results=results").out
+
+
+def test_a_refusal_shows_where_it_comes_from_when_asked(ufh, monkeypatch):
+    refused = ("show", "nothing")
+    line = ufh(*refused, code=2).refusal()
+    for outcome in (ufh("--debug", *refused, code=2), ufh(*refused, "--debug", code=2)):
+        assert outcome.err.startswith("Traceback")
+        assert outcome.err.endswith(line)
+    monkeypatch.setenv("UFH_DEBUG", "1")
+    assert ufh(*refused, code=2).err.startswith("Traceback")
+    monkeypatch.setenv("UFH_DEBUG", "0")
+    assert ufh(*refused, code=2).refusal() == line

@@ -1,0 +1,97 @@
+"""The commands that look at results: parse, dispatch, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ufh_cli.commands.options import KIND_NAMES, RESULTS, ResultsRoot, TableFile, figure_file
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (status, plot, show, compare):
+        app.command()(command)
+
+
+def status(
+    name: Annotated[str, typer.Argument(help="A result, whether it is being made or was interrupted.")],
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Tell how a running or interrupted experiment stands; from any terminal."""
+    from ufh_cli.analyses.tables import print_status
+    from ufh_cli.records.folder import find_results
+    from ufh_cli.records.status import read_status
+
+    found = find_results(name, results)
+    print_status(found, read_status(found))
+
+
+def plot(
+    names: Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(KIND_NAMES)}.")] = "curves",
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=figure_file, help="PNG, PDF or SVG. [default: KIND.png in the first result]"),
+    ] = None,
+    table: TableFile = None,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Draw figures from results."""
+    from ufh_cli.analyses.rows import summary_rows, write_rows
+    from ufh_cli.analyses.series import select_all
+    from ufh_cli.configuration.errors import InputError, nearest
+    from ufh_cli.figures.kinds import KINDS
+
+    if kind not in KINDS:
+        raise InputError(f"unknown kind of figure {kind!r}; {nearest(kind, KINDS)}")
+    series = select_all(names, results)
+    target = out or series[0].results.path / f"{kind}.png"
+    KINDS[kind](series, target)
+    if table is not None:
+        write_rows(summary_rows(series), table)
+    typer.echo(f"wrote {target}")
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
+    best: Annotated[bool, typer.Option("--best", help="Print the best candidate found.")] = False,
+    each: Annotated[bool, typer.Option("--trials", help="A line a trial.")] = False,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Print results as a table."""
+    from ufh_cli.analyses.series import select
+    from ufh_cli.analyses.tables import print_best, print_summary, print_trials
+
+    series = select(name, results)
+    (print_trials if each else print_summary)(series)
+    if best:
+        print_best(series)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
+    second: Annotated[
+        str | None,
+        typer.Argument(help="What to compare with. [default: each technique in FIRST with its baseline]"),
+    ] = None,
+    results: ResultsRoot = RESULTS,
+) -> None:
+    """Tell whether one is better than another: differences with a confidence interval and a test."""
+    from ufh_cli.analyses.baseline import with_baselines
+    from ufh_cli.analyses.compare import compare as differences
+    from ufh_cli.analyses.rows import difference_rows, print_rows
+    from ufh_cli.analyses.series import select_all
+    from ufh_cli.analyses.tables import print_differences
+    from ufh_cli.configuration.errors import InputError
+
+    series = select_all([first] if second is None else [first, second], results)
+    if second is None and len(series) > 2:
+        print_rows(difference_rows(with_baselines(series)), notices=[one.results.notice for one in series])
+        return
+    if len(series) != 2:
+        labels = "; ".join(one.label for one in series)
+        raise InputError(f"a comparison is between two, but {len(series)} are named ({labels}); use NAME:key=value")
+    print_differences(series[0], series[1], differences(series[0], series[1]))
