@@ -158,7 +158,7 @@ def proven_bound(program: Program, function: Function, seen: float, *, relative:
     """
     if function.name not in _FUNCTIONS:
         return None
-    import mpmath  # type: ignore[import-untyped]
+    import mpmath
 
     iv = mpmath.iv
     before, iv.dps = iv.dps, _DIGITS

@@ -56,7 +56,7 @@ def rational(numerator: Sequence[float], denominator: Sequence[float]) -> Progra
 
 def taylor_coefficients(function: Function, degree: int, at: float) -> list[Any]:
     """Of (x - at)**k for k from 0 to `degree`, as mpmath numbers."""
-    import mpmath  # type: ignore[import-untyped]
+    import mpmath
 
     with mpmath.workdps(DIGITS):
         return mpmath.taylor(function.truth, mpmath.mpf(at), degree)

@@ -42,7 +42,7 @@ class Function(NamedTuple):
 
 def _mp() -> Any:
     try:
-        import mpmath  # type: ignore[import-untyped]
+        import mpmath
     except ImportError:
         raise ValueError("autonumerics needs mpmath: pip install 'ufh[autonumerics]'") from None
     return mpmath

@@ -15,7 +15,7 @@ _MOST_DIGITS = 30.0
 
 def reference_values(program: Program, points: Iterable[float]) -> list[Any]:
     """The output on each point as an mpmath number of 40 digits; None where it is not a finite real number."""
-    import mpmath  # type: ignore[import-untyped]
+    import mpmath
 
     vertices = to_vertices(program)
     with mpmath.workdps(DIGITS):
