@@ -12,7 +12,7 @@ from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.hurdle import RollingHurdle, check_hurdle, hurdle_again
 from ufh_cli.core.per_task import PerTaskCache, check_per_task
 from ufh_cli.core.search import Individual, SearchMethod
-from ufh_cli.core.setup import Setup
+from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement
@@ -211,8 +211,10 @@ class Trial:
         result.candidates += 1
         if evaluation is not None:
             result.evaluations += 1
-            result.lost += job.lost
-            result.stopped += evaluation.stopped
+            if job.lost:
+                result.lost += 1
+            elif evaluation.stopped:
+                result.stopped += 1
         if job.cached is not None:
             result.cache_hits += 1
             if evaluation is not None and not job.lost:
@@ -221,21 +223,19 @@ class Trial:
                 found, known = evaluation.fitness, job.cached.fitness
                 result.collisions += not (found == known or abs(found - known) <= self.tolerance)
             evaluation = job.cached
-            if evaluation.refined is not None:
-                individual.candidate = self.setup.adopted(individual.candidate, evaluation)
-            result.waits += job.waits
+            if job.waits:
+                result.waits += 1
             if cache is not None and cache.warm_keys:
                 result.warm_hits += cache.is_warm(individual.key)
         else:
             assert evaluation is not None
-            if evaluation.refined is not None:
-                individual.candidate = evaluation.refined
             if cache is not None and not job.lost:  # what was not measured is not remembered
-                own, evaluation = evaluation, cache.store(individual.key, evaluation)
-                if evaluation is not own and evaluation.refined is not None:
-                    individual.candidate = self.setup.adopted(individual.candidate, evaluation)
-                result.partial_hits += job.partial
-                result.repeats += job.repeats
+                evaluation = cache.store(individual.key, evaluation)
+                if job.partial or job.repeats:
+                    result.partial_hits += job.partial
+                    result.repeats += job.repeats
+        if evaluation.refined is not None:
+            self._refine(individual, job.evaluation, evaluation)
         individual.evaluation = evaluation
         individual.fitness = fitness = evaluation[0]
         if self.archive is not None:
@@ -249,6 +249,13 @@ class Trial:
             self.observe(self)
         if cache is not None and job.cached is None:
             self._release(job)
+
+    def _refine(self, individual: Individual, own: Evaluation | None, told: Evaluation) -> None:
+        """Let a candidate have what its own evaluation learnt, and what that of another which behaves alike did."""
+        if own is not None and own.refined is not None:
+            individual.candidate = own.refined
+        if told is not own:
+            individual.candidate = self.setup.adopted(individual.candidate, told)
 
     def _release(self, job: Job) -> None:
         """An evaluation is over: those that waited for it have its fitness, or, if it was lost, the first is tried."""
