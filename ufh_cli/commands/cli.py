@@ -38,6 +38,8 @@ from ufh_cli.commands.options import (
     figure_file,
 )
 
+_LONGEST_CANDIDATE = 1 << 20  # characters
+
 if TYPE_CHECKING:
     from ufh_cli.experiment.run import Experiment
 
@@ -242,27 +244,30 @@ def hash_(
     settings: Settings = None,
 ) -> None:
     """Print the key of one candidate, and how the setup reads it."""
-    from ufh_cli.configuration.errors import InputError
+    from ufh_cli.configuration.errors import InputError, printable
     from ufh_cli.configuration.request import read_request
     from ufh_cli.configuration.sweep import make_cells
     from ufh_cli.core.hashing import key_text
     from ufh_cli.experiment.trials import make_key, make_setup
+    from ufh_cli.files import read_text
 
     cell = make_cells(*read_request(setup, config, {}, settings, []))[0].config
     made = make_setup(cell)
     try:
-        text = sys.stdin.read() if candidate == "-" else candidate
-        if os.path.isfile(candidate):
-            text = Path(candidate).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{candidate}: cannot be read: {error}") from error
+        text = sys.stdin.read(_LONGEST_CANDIDATE + 1) if candidate == "-" else candidate
+        if candidate != "-" and os.path.exists(candidate) and not os.path.isdir(candidate):
+            text = read_text(Path(candidate), _LONGEST_CANDIDATE)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{candidate}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(text) > _LONGEST_CANDIDATE:
+        raise InputError(f"a candidate's text may have up to {_LONGEST_CANDIDATE:,} characters")
     try:
         parsed = made.parse(text)
         key = make_key(cell, made)[0](parsed)
     except ValueError as error:
         raise InputError(f"{setup}: {error}") from error
     typer.echo(key_text(key) or repr(key))
-    typer.echo(made.describe(parsed))
+    typer.echo(printable(made.describe(parsed)))
 
 
 @data_app.command("fetch")
@@ -363,6 +368,13 @@ def _run(
     typer.echo(f"\nfiles: {path}\nnext:  ufh plot {where}    ufh show {where} --best")
 
 
+# What an operating system says of files and their names; anything else is a mistake of ours.
+_OF_FILES = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS,
+    errno.ENOTDIR, errno.EISDIR,
+}  # fmt: skip
+
+
 def _mend_streams() -> None:
     """What is closed is read and written all the same, and what a terminal cannot show becomes a question mark."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -388,7 +400,9 @@ def main() -> None:
         code = app(standalone_mode=False)
     except usage_error as error:
         message = error.format_message()
-        typer.echo(message if message.startswith("Usage:") else f"ufh: {message}", err=True)
+        from ufh_cli.configuration.errors import one_line, printable, shorten
+
+        _tell(shorten(printable(message), 5000) if message.startswith("Usage:") else f"ufh: {one_line(message)}")
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         code = 130
@@ -397,10 +411,10 @@ def main() -> None:
 
         if not isinstance(error, InputError):
             raise
-        typer.echo(f"ufh: {error}", err=True)
+        _tell(f"ufh: {error}")
         code = 2
     except MemoryError as error:
-        typer.echo(f"ufh: not enough memory{f': {error}' if str(error) else ''}; smaller options may fit", err=True)
+        _tell(f"ufh: not enough memory{f': {error}' if str(error) else ''}; smaller options may fit")
         code = 2
     except SystemExit as error:  # so do rich and typer end where the reader has gone
         if not isinstance(error.__context__, BrokenPipeError):
@@ -409,12 +423,20 @@ def main() -> None:
     except BrokenPipeError:
         code = 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in _OF_FILES:
             raise
-        typer.echo(f"ufh: {error.filename or 'a file'}: {error.strerror}", err=True)
+        from ufh_cli.configuration.errors import one_line
+
+        _tell(one_line(f"ufh: {error.filename or 'a file'}: {error.strerror}"))
         code = 2
     _drop_what_nobody_reads()
     sys.exit(code)
+
+
+def _tell(line: str) -> None:
+    """On the error output, where that can be written: on a full device what is refused is refused all the same."""
+    with suppress(OSError):
+        typer.echo(line, err=True)
 
 
 def _drop_what_nobody_reads() -> None:
@@ -423,5 +445,5 @@ def _drop_what_nobody_reads() -> None:
         try:
             stream.flush()
         except OSError as error:
-            if error.errno in (errno.EPIPE, errno.EIO):
+            if error.errno in (errno.EPIPE, errno.EIO) or (stream is sys.stderr and error.errno == errno.ENOSPC):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -143,9 +143,18 @@ def check_trial(cell: Cell) -> None:
     try:
         trial = make_trial(cell.config, 0)
         if parse_technique(cell.config.technique):
-            trial.key(trial.setup.random_candidate(Rng.from_seed(0)))
+            key = trial.key(trial.setup.random_candidate(Rng.from_seed(0)))
+            check_key(key)
     except ValueError as error:
         raise InputError(f"{cell.config.setup}: {error}") from error
+
+
+def check_key(key: Any) -> None:
+    """Refuse what no cache can look up, such as a list as a structural key."""
+    try:
+        hash(key)
+    except TypeError as error:
+        raise ValueError(f"{error}; a structural key, or a candidate that is its own, must be a tuple or so") from error
 
 
 def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
