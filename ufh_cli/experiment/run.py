@@ -31,6 +31,7 @@ from ufh_cli.records.recorder import Recorder
 from ufh_cli.records.status import Standing, TrialStanding
 from ufh_cli.records.trial_record import TrialRecord
 
+_MOST_JOBS = 1024
 _WRITE_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.25  # seconds
 _SHOWN_TRIALS = 4  # of those in other processes, so that the line is not too long
@@ -198,6 +199,8 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
     """
+    if jobs is not None and jobs > _MOST_JOBS:
+        raise InputError(f"there may be up to {_MOST_JOBS:,} trials side by side, not {jobs:,}")
     recorder = Recorder(path, experiment.tables, experiment.provenance, [cell.swept for cell in experiment.cells])
     unwritten: list[TrialRecord] = []
     try:
