@@ -37,8 +37,9 @@ TOKENS = [
     "0", "-1", "1e999", "nan", "-inf", "1" + "0" * 309, "1" + "0" * 5000, "0x" + "f" * 5000, "9" * 18, "1e19",
     "0.5", "4294967301", "''", '""', "[]", "{}", "[[]]", "true", "null", "None", "none", "'a'", '"\\u001b[2J"',
     "\x1b]0;t\x07",
-    "\x00", "\ufeff", "é", "\ud7ff", "=", ",", "\n", '"', "[", "]", "{", "[" * 3000, "{'a':" * 3000, ".".join("a" * 990),
-    "x" * 100_000, "1979-05-27", "../../outside", "seed = 1\n", "technique", "[over]\n", "budget", '"key": ""', "journal",
+    "\x00", "\ufeff", "é", "\ud7ff", "=", ",", "\n", '"', "[", "]", "{", "[" * 3000, "{'a':" * 3000,
+    ".".join("a" * 990),
+    "x" * 100_000, "1979-05-27", "../../outside", "seed = 1\n", "[over]\n", "budget", '"key": ""', "journal",
     "trial", "1,2", "-0.0", "½", "\u0661",
 ]  # fmt: skip
 FILES = ("experiment.toml", "trials.csv", "curves.csv", "best.json", "journal.jsonl", "claims.toml")
