@@ -164,6 +164,12 @@ HUGE = {
 }  # fmt: skip
 
 
+def test_a_whole_number_has_64_bits():
+    for value in (1e19, 1e195, -1e195):
+        with pytest.raises(InputError, match="terms"):
+            make_config({**BUDGET, "options": {"terms": value}}, "test")
+
+
 @pytest.mark.parametrize("value", HUGE)
 @pytest.mark.parametrize("key", ["seed", "trials", "technique", "budget", "hash", "search", "options", "evaluation"])
 def test_whatever_lies_where_something_else_belongs_is_told_in_a_short_line(key, value):

@@ -5,21 +5,32 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ufh_cli.analyses.comparable import other_differences
 from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, wilson_interval
 from ufh_cli.analyses.series import Series
-from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.errors import InputError, printable
 from ufh_cli.configuration.registry import first_line, setup_entry_points
 from ufh_cli.records.folder import STOPPED, Results
 from ufh_cli.records.status import Status
 
 # Whatever goes into a file or a pipe is not folded to some terminal's width.
-console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+
+
+class _Console(Console):
+    """Shows what would steer the terminal: names, units, notices and descriptions come from others' files."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
+console = _Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 0) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -78,6 +79,13 @@ def main() -> None:
     sys.exit(code)
 
 
+# What an operating system says of files and their names; anything else is a mistake of ours.
+_OF_FILES = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS,
+    errno.ENOTDIR, errno.EISDIR,
+}  # fmt: skip
+
+
 def _run(arguments: list[str], debug: bool) -> int:
     """The exit code of the command, after a line on what went wrong; with `debug` after all of it."""
     usage_error: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
@@ -85,7 +93,10 @@ def _run(arguments: list[str], debug: bool) -> int:
         return app(arguments, prog_name="ufh", standalone_mode=False) or 0
     except usage_error as error:
         message = error.format_message()
-        return _refused(error, message if message.startswith("Usage:") else f"ufh: {message}", debug)
+        from ufh_cli.configuration.errors import one_line, printable, shorten
+
+        line = shorten(printable(message), 5000) if message.startswith("Usage:") else f"ufh: {one_line(message)}"
+        return _refused(error, line, debug)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except ValueError as error:
@@ -109,15 +120,18 @@ def _run(arguments: list[str], debug: bool) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in _OF_FILES:
             raise
-        return _refused(error, f"ufh: {error.filename or 'a file'}: {error.strerror}", debug)
+        from ufh_cli.configuration.errors import one_line
+
+        return _refused(error, one_line(f"ufh: {error.filename or 'a file'}: {error.strerror}"), debug)
 
 
 def _refused(error: BaseException, line: str, debug: bool) -> int:
-    if debug:
-        typer.echo("".join(traceback.format_exception(error)), err=True)
-    typer.echo(line, err=True)
+    with suppress(OSError):  # on a full device what is refused is refused all the same
+        if debug:
+            typer.echo("".join(traceback.format_exception(error)), err=True)
+        typer.echo(line, err=True)
     return 2
 
 
@@ -127,5 +141,5 @@ def _drop_what_nobody_reads() -> None:
         try:
             stream.flush()
         except OSError as error:
-            if error.errno in (errno.EPIPE, errno.EIO):
+            if error.errno in (errno.EPIPE, errno.EIO) or (stream is sys.stderr and error.errno == errno.ENOSPC):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

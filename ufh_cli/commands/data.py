@@ -28,6 +28,9 @@ def setups() -> None:
     print_setups()
 
 
+_LONGEST_CANDIDATE = 1 << 20  # characters
+
+
 def hash_(
     setup: SetupName,
     candidate: Annotated[str, typer.Argument(help="A candidate as text, a file that holds one, or - for the input.")],
@@ -35,27 +38,30 @@ def hash_(
     settings: Settings = None,
 ) -> None:
     """Print the key of one candidate, and how the setup reads it."""
-    from ufh_cli.configuration.errors import InputError
+    from ufh_cli.configuration.errors import InputError, printable
     from ufh_cli.configuration.request import read_request
     from ufh_cli.configuration.sweep import make_cells
     from ufh_cli.core.hashing import key_text
     from ufh_cli.experiment.trials import make_key, make_setup
+    from ufh_cli.files import read_text
 
     cell = make_cells(*read_request(setup, config, {}, settings, []))[0].config
     made = make_setup(cell)
     try:
-        text = sys.stdin.read() if candidate == "-" else candidate
-        if os.path.isfile(candidate):
-            text = Path(candidate).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{candidate}: cannot be read: {error}") from error
+        text = sys.stdin.read(_LONGEST_CANDIDATE + 1) if candidate == "-" else candidate
+        if candidate != "-" and os.path.exists(candidate) and not os.path.isdir(candidate):
+            text = read_text(Path(candidate), _LONGEST_CANDIDATE)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{candidate}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(text) > _LONGEST_CANDIDATE:
+        raise InputError(f"a candidate's text may have up to {_LONGEST_CANDIDATE:,} characters")
     try:
         parsed = made.parse(text)
         key = make_key(cell, made)[0](parsed)
     except ValueError as error:
         raise InputError(f"{setup}: {error}") from error
     typer.echo(key_text(key) or repr(key))
-    typer.echo(made.describe(parsed))
+    typer.echo(printable(made.describe(parsed)))
 
 
 @data_app.command("fetch")

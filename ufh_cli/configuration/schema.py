@@ -48,7 +48,7 @@ def _listed(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63 else value
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]  # also written 1e6

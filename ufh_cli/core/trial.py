@@ -17,7 +17,7 @@ from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial_result import TrialResult
-from ufh_cli.core.workers import Job, SimulatedWorkers, Workers
+from ufh_cli.core.workers import Job, SimulatedWorkers, Workers, real_number
 
 _STALLED = 10_000  # keys in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
@@ -305,7 +305,9 @@ class Trial:
         result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:
-        return float(self.setup.reevaluate(individual.candidate, self.streams.reevaluation))
+        candidate = individual.candidate
+        found = self.setup.reevaluate(candidate, self.streams.reevaluation)
+        return real_number(self.setup, candidate, "fitness on unseen data", found)
 
 
 def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
+
 from ufh_cli.core.hurdle import evaluate_to_hurdle
 from ufh_cli.core.per_task import evaluate_unknown
 from ufh_cli.core.rng import Rng
@@ -115,7 +117,7 @@ def evaluate_job(setup: Setup, job: Job) -> Evaluation:
 
 
 class WrongCost(ValueError):
-    """What a setup says that an evaluation cost cannot be added to a clock."""
+    """What a setup says that an evaluation cost, or found, cannot be reckoned with."""
 
 
 def evaluate_as_asked(
@@ -143,17 +145,35 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
     Raises
     ------
     WrongCost
-        When its cost is no finite number of at least 0: all that comes after it would be wrong.
+        When its cost is no finite number of at least 0, or its fitness no real number: all that comes after it would be
+        wrong.
     """
     fitness, cost = evaluation[0], evaluation[1]
-    if not 0.0 <= cost < math.inf:
-        whose = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
-        raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
     if type(fitness) is not float or type(cost) is not float or fitness != fitness:
         # Setups that compute with numpy give its own kind of scalar.
-        fitness = float(fitness)
+        fitness, cost = (real_number(setup, candidate, *item) for item in (("fitness", fitness), ("cost", cost)))
+    if not 0.0 <= cost < math.inf:
+        whose = _described(setup, candidate)
+        raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
+    if fitness is not evaluation[0] or cost is not evaluation[1] or fitness != fitness:
         return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=float(cost))
     return evaluation
+
+
+def real_number(setup: Setup, candidate: Any, what: str, value: Any) -> float:
+    """`value` as a float, where it is one real number of any kind."""
+    kind = type(value)
+    try:
+        if not isinstance(value, str | bytes) and not np.iscomplexobj(value):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    whose = _described(setup, candidate)
+    raise WrongCost(f"an evaluation's {what} must be a number, but that of {whose!r} is of type {kind.__name__}")
+
+
+def _described(setup: Setup, candidate: Any) -> str:
+    return textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
 
 
 class SimulatedWorkers:

@@ -31,6 +31,7 @@ from ufh_cli.records.recorder import Recorder
 from ufh_cli.records.status import Standing, TrialStanding
 from ufh_cli.records.trial_record import TrialRecord
 
+_MOST_JOBS = 1024
 _WRITE_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.25  # seconds
 _SHOWN_TRIALS = 4  # of those in other processes, so that the line is not too long
@@ -143,9 +144,18 @@ def check_trial(cell: Cell) -> None:
     try:
         trial = make_trial(cell.config, 0)
         if parse_technique(cell.config.technique):
-            trial.key(trial.setup.random_candidate(Rng.from_seed(0)))
+            key = trial.key(trial.setup.random_candidate(Rng.from_seed(0)))
+            check_key(key)
     except ValueError as error:
         raise InputError(f"{cell.config.setup}: {error}") from error
+
+
+def check_key(key: Any) -> None:
+    """Refuse what no cache can look up, such as a list as a structural key."""
+    try:
+        hash(key)
+    except TypeError as error:
+        raise ValueError(f"{error}; a structural key, or a candidate that is its own, must be a tuple or so") from error
 
 
 def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
@@ -189,6 +199,8 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
     """
+    if jobs is not None and jobs > _MOST_JOBS:
+        raise InputError(f"there may be up to {_MOST_JOBS:,} trials side by side, not {jobs:,}")
     recorder = Recorder(path, experiment.tables, experiment.provenance, [cell.swept for cell in experiment.cells])
     unwritten: list[TrialRecord] = []
     try:

@@ -75,7 +75,7 @@ class Recorder:
         except Timeout as error:
             raise InputError(f"{path} is being written by another run of ufh") from error
         except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from error
+            raise InputError(f"{error.filename or path} cannot be written: {error.strerror}") from error
         with ExitStack() as undo:
             undo.callback(self.close)  # the lock is given back, whatever goes wrong
             self._check_same(experiment, provenance)
