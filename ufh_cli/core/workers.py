@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import textwrap
+import traceback
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Protocol
@@ -115,6 +116,10 @@ class WrongCost(ValueError):
     """What a setup says that an evaluation cost cannot be added to a clock."""
 
 
+class EvaluationFailed(RuntimeError):
+    """What the setup's evaluation raised, with whose it was; the error itself is the cause."""
+
+
 def evaluate_as_asked(
     setup: Setup, candidate: Any, rng: Rng, hurdle: float | None = None, known: TaskValues | None = None
 ) -> Evaluation:
@@ -124,14 +129,34 @@ def evaluate_as_asked(
     ------
     WrongCost
         See `checked`.
+    EvaluationFailed
+        When the setup raises; but a lack of memory is told as it is.
     """
-    if hurdle is not None:
-        evaluation = evaluate_to_hurdle(setup, candidate, rng, hurdle)
-    elif known is not None:
-        evaluation = evaluate_unknown(setup, candidate, rng, known)
-    else:
-        evaluation = setup.evaluate(candidate, rng)
-    return checked(setup, candidate, evaluation)
+    try:
+        if hurdle is not None:
+            evaluation = evaluate_to_hurdle(setup, candidate, rng, hurdle)
+        elif known is not None:
+            evaluation = evaluate_unknown(setup, candidate, rng, known)
+        else:
+            evaluation = setup.evaluate(candidate, rng)
+        return checked(setup, candidate, evaluation)
+    except (MemoryError, WrongCost):
+        raise
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
+        raise _failed(setup, candidate, error) from error
+
+
+def _failed(setup: Setup, candidate: Any, error: Exception) -> EvaluationFailed:
+    what = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
+    failed = EvaluationFailed(f"the evaluation of {_whose(setup, candidate)!r} raised {what}")
+    # A cause does not survive the way from another process, a note does.
+    failed.add_note("".join(traceback.format_exception(error)))
+    return failed
+
+
+def _whose(setup: Setup, candidate: Any) -> str:
+    text = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
+    return text[:200] + " …" * (len(text) > 202)
 
 
 def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
@@ -144,7 +169,7 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
     """
     fitness, cost = evaluation[0], evaluation[1]
     if not 0.0 <= cost < math.inf:
-        whose = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
+        whose = _whose(setup, candidate)
         raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
     if type(fitness) is not float or type(cost) is not float or fitness != fitness:
         # Setups that compute with numpy give its own kind of scalar.
