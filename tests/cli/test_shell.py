@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 
 import pytest
 from ufh_command import SMALL
@@ -40,7 +41,7 @@ def test_a_tilde_is_the_home_wherever_a_file_or_folder_is_asked_for(ufh, searche
     ufh("plot", "searched", "--out=~/figure.png", "--table=~/table.csv")
     monkeypatch.setenv("UFH_RESULTS", "~/kept")
     assert "none" in ufh("show", "a").out
-    assert {path.name for path in tmp_path.iterdir()} == {"mine.toml", "kept", "figure.png", "table.csv"}
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {"mine.toml", "kept", "figure.png", "table.csv"}
     assert not (ufh.folder / "~").exists()
 
 
@@ -65,3 +66,26 @@ def test_a_refusal_shows_where_it_comes_from_when_asked(ufh, monkeypatch):
     assert ufh(*refused, code=2).err.startswith("Traceback")
     monkeypatch.setenv("UFH_DEBUG", "0")
     assert ufh(*refused, code=2).refusal() == line
+
+
+def test_what_shows_no_curve_reads_none(ufh, searched):
+    """A file of curves may be large; the figure of them is what wants it."""
+    curves = searched / "curves.csv"
+    kept = curves.read_text()
+    try:
+        curves.write_text(kept + "0,what is this,1,1,1,1\n")
+        for words in (("show", "searched", "--best"), ("show", "searched", "--trials"), ("status", "searched")):
+            ufh(*words)
+        assert "curves.csv" in ufh("plot", "searched", code=2).refusal()
+    finally:
+        curves.write_text(kept)
+
+
+def test_a_folder_may_have_colons_in_its_name(ufh, searched, tmp_path):
+    folder = tmp_path / "12:30:a" / "named:technique=none"
+    shutil.copytree(searched, folder)
+    assert "none" in ufh("show", str(folder)).out
+    assert ufh("show", str(folder), f"--results={tmp_path}").out == ufh("show", "searched").out
+    ufh("sweep", "polynomials", *SMALL, "--over=technique=none,fec", "--trials=1", "--jobs=1", "--name=cells",
+        f"--results={folder.parent}")  # fmt: skip
+    assert len(ufh("show", f"{folder.parent}/cells:technique=fec").out.splitlines()) == 3

@@ -92,6 +92,8 @@ def print_summary(series: Sequence[Series]) -> None:
             row.append(f"{one.column(STOPPED).mean():,.0f}" if known else "–")
         rows.append(row)
     print_table(headings, rows, left=len(keys or ["technique"]))
+    if told := stalls(series):
+        console.print(f"note: {told}", style="dim")
     for notice in dict.fromkeys(one.results.notice for one in series):
         if notice:
             console.print(f"note: {notice}", style="dim")
@@ -197,9 +199,36 @@ def _mean(values: np.ndarray, digits: int) -> str:
     values = values[np.isfinite(values)]
     if not values.size:
         return "–"
+    mean, error = mean_and_error(values)
+    # Fixed digits, so that columns line up; but neither zeros alone nor hundreds of digits.
+    largest = float(np.abs(values).max())
+    usual = largest == 0.0 or 10.0 ** (2 - digits) <= largest < 1e9
     if values.size == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{values.mean():.{digits}f} ± {2 * values.std(ddof=1) / math.sqrt(values.size):.{digits}f}"
+        return f"{mean:.{digits}f}" if usual else f"{mean:.{digits}g}"
+    return f"{mean:.{digits}f} ± {error:.{digits}f}" if usual else f"{mean:.{digits}g} ± {error:.2g}"
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """The mean of finite values and twice its standard error (NaN of one value), also where their sum is too large."""
+    scale = float(np.abs(values).max()) or 1.0
+    scaled = values / scale
+    if not np.isfinite(scaled).all():  # the scale is below all normal numbers
+        scale, scaled = 1.0, values
+    error = 2 * scaled.std(ddof=1) / math.sqrt(values.size) if values.size > 1 else math.nan
+    return float(scaled.mean() * scale), float(error * scale)
+
+
+def stalls(series: Sequence[Series]) -> str:
+    """What is to be said of trials that stalled; "" where none did."""
+    trials = [row for one in series for row in one.trials]
+    stalled = sum(row["stopped_by"] == "stalled" for row in trials)
+    if not stalled:
+        return ""
+    return (
+        f"{stalled} of {len(trials)} trials stalled before their budget was spent: all that the search still proposed "
+        f"was in the cache and cost nothing. A finer hash (hash.mantissa_bits), a hash with a cost (hash.cost) or a "
+        f"budget of candidates (budget.candidates) may be what is wanted"
+    )
 
 
 def _collision_rate(series: Series) -> str:

@@ -87,6 +87,7 @@ class CacheConfig(_Section):
     max_entries: OptionalWhole = Field(default=None, ge=1)
     counterfactual: bool = False
     tolerance: float = Field(default=0.0, ge=0)
+    relative_tolerance: OptionalFloat = Field(default=None, ge=0)
     wait_for_duplicates: bool = False
     warm: OptionalText = None
 

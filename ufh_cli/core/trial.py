@@ -47,8 +47,8 @@ class Trial:
         takes part in the search with the fitness of its first stage, but is never the best: that is another measure.
     follow_test : bool
         Re-evaluate on unseen data at each improvement, not only at the end.
-    tolerance : float
-        In counterfactual mode, how far apart two fitnesses may be without being a collision (§6.5).
+    tolerance, relative_tolerance : float
+        In counterfactual mode, how far apart two fitnesses may be without being a collision (§6.5): whichever is more.
     observe : callable or None
         Called with the trial after each finished candidate.
     """
@@ -67,6 +67,7 @@ class Trial:
         hurdle: RollingHurdle | None = None,
         follow_test: bool = False,
         tolerance: float = 0.0,
+        relative_tolerance: float = 0.0,
         observe: Callable[[Trial], None] | None = None,
     ) -> None:
         if hurdle is not None:
@@ -84,6 +85,7 @@ class Trial:
         self.hurdle = hurdle
         self.follow_test = follow_test
         self.tolerance = tolerance
+        self.relative_tolerance = relative_tolerance
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
@@ -219,7 +221,9 @@ class Trial:
                 result.comparisons += 1
                 # Written so that two equal infinities agree.
                 found, known = evaluation.fitness, job.cached.fitness
-                result.collisions += not (found == known or abs(found - known) <= self.tolerance)
+                result.collisions += not (
+                    found == known or abs(found - known) <= max(self.tolerance, self.relative_tolerance * abs(known))
+                )
             evaluation = job.cached
             if evaluation.refined is not None:
                 individual.candidate = self.setup.adopted(individual.candidate, evaluation)

@@ -103,6 +103,7 @@ def make_trial(
         hurdle=make_hurdle(config),
         follow_test=config.reevaluate == "improvements" or (config.reevaluate == "auto" and setup.free_reevaluation),
         tolerance=config.cache.tolerance,
+        relative_tolerance=config.cache.relative_tolerance or 0.0,
         observe=observe,
     )
 

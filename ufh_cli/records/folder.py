@@ -45,8 +45,8 @@ class Results:
         The tables of ``experiment.toml``.
     over : list of str
         The swept keys.
-    trials, curves : list of dict
-        The rows of the CSV files, numbers as numbers.
+    trials : list of dict
+        The rows of ``trials.csv``, numbers as numbers; for ``curves.csv`` see `curves.read_curves`.
     best : list of dict
         The entries of ``best.json``.
     front : list of dict
@@ -59,7 +59,6 @@ class Results:
         self.experiment = read_experiment(path)
         self.over = list(self.experiment.get("over", {}))
         self.trials = self._once(read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment))))
-        self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
         self.best = read_best(path / "best.json")
         self.front = read_front(path / "front.json")
 
