@@ -1,8 +1,13 @@
 """What a shell sees: help, completion, folders with a tilde, the next command, where errors come from."""
 
+import datetime
 import inspect
+import json
+import platform
 import re
+import shlex
 import shutil
+import tomllib
 
 import pytest
 from ufh_command import SMALL
@@ -89,3 +94,34 @@ def test_a_folder_may_have_colons_in_its_name(ufh, searched, tmp_path):
     ufh("sweep", "polynomials", *SMALL, "--over=technique=none,fec", "--trials=1", "--jobs=1", "--name=cells",
         f"--results={folder.parent}")  # fmt: skip
     assert len(ufh("show", f"{folder.parent}/cells:technique=fec").out.splitlines()) == 3
+
+
+def test_results_say_when_where_how_and_at_which_precision_they_were_made(ufh):
+    run = ("run", "polynomials", "--trials=1", "--jobs=1", *SMALL, "--technique=fec", "--name=how it was made")
+    ufh(*run)
+    file = ufh.folder / "results" / "how it was made" / "experiment.toml"
+    provenance = tomllib.loads(file.read_text())["provenance"]
+    assert datetime.datetime.fromisoformat(provenance["run"]["date"]).tzinfo is not None
+    assert provenance["run"]["host"] == platform.node()
+    assert shlex.split(provenance["run"]["command"]) == ["ufh", *run]
+    assert provenance["precision"] == "hash.mantissa_bits = 11 (float32)"
+    file.write_text(file.read_text().replace(provenance["run"]["date"], "2001-01-01T00:00:00+00:00"))
+    ufh(*run, "--trials=2")  # goes on all the same
+    assert tomllib.loads(file.read_text())["trials"] == 2
+
+
+def test_without_a_technique_there_is_no_key_to_tell(ufh, searched):
+    (first, _) = json.loads((searched / "best.json").read_text())
+    assert "key" not in first
+    assert "key" not in ufh("show", "searched", "--best").out
+
+
+def test_a_search_that_stalls_says_so(ufh):
+    settings = ("hash.mantissa_bits=1", "hash.cost=0", "options.terms=1", "search.population_size=5",
+                "search.tournament_size=2")  # fmt: skip
+    run = ("run", "polynomials", "--trials=1", "--jobs=1", "--technique=fec", "--budget=1e9", "--name=stalls",
+           *(f"--set={setting}" for setting in settings))  # fmt: skip
+    made = ufh(*run)
+    assert "1 of 1 trials stalled" in made.err
+    assert "1 of 1 trials stalled" in ufh("show", "stalls").out
+    assert "stalled" not in ufh("show", "searched").out

@@ -44,8 +44,13 @@ def test_trials_may_lie_in_any_order_and_a_torn_line_is_left_out(tmp_path):
     assert {trial: curve.best_fitness.tolist() for trial, curve in found.items()} == {0: [0.6], 1: [0.5, 0.7]}
 
 
-@pytest.mark.parametrize("line", ["0,1.0,1,1,0.5", "0,1.0,1,1,0.5,x", "0,inf,1,1,0.5,1", "0.5,1.0,1,1,0.5,1",
-                                  "0,1,-1,1,1,1", "0,1.0,1,1,0.5,1,7", "0,1.0,,1,0.5,1", "nan,1.0,1,1,0.5,1"])  # fmt: skip
+NO_ROWS = (
+    "0,1.0,1,1,0.5", "0,1.0,1,1,0.5,x", "0,inf,1,1,0.5,1", "0.5,1.0,1,1,0.5,1", "0,1,-1,1,1,1", "0,1.0,1,1,0.5,1,7",
+    "0,1.0,,1,0.5,1", "nan,1.0,1,1,0.5,1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", NO_ROWS)
 def test_what_is_no_curve_is_refused_in_a_line(tmp_path, line):
     path = tmp_path / "curves.csv"
     path.write_text(",".join(CURVE_COLUMNS) + f"\n0,1.0,1,1,0.5,1\n{line}\n")

@@ -145,7 +145,7 @@ def print_best(series: Sequence[Series]) -> None:
         unseen = float(best["reevaluated_fitness"])
         console.print(
             f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
-            f"trial {best['trial']}, key {best['key']}",
+            f"trial {best['trial']}" + (f", key {best['key']}" if best.get("key", "None") != "None" else ""),
         )
         console.print(best["description"], soft_wrap=True)
         if "details" in best:

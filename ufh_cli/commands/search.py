@@ -87,7 +87,7 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
     from ufh_cli.analyses.series import split
     from ufh_cli.analyses.tables import print_best, print_summary, stalls
     from ufh_cli.configuration.errors import InputError
-    from ufh_cli.experiment.run import check_name, choose_name, run_experiment
+    from ufh_cli.experiment.run import check_name, choose_name, record_command, run_experiment
     from ufh_cli.machines.sites import ignore_interrupts
 
     name, cluster = asked.name, asked.cluster
@@ -104,6 +104,7 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
 
         if not count_workers(cluster):  # also before anything is written
             typer.echo(f"the cluster at {cluster} has no workers yet; waiting for them", err=True)
+    record_command(experiment, sys.argv[1:])
     try:
         finished = run_experiment(experiment, path, asked.jobs, cluster)
     except KeyboardInterrupt:

@@ -219,10 +219,9 @@ class Trial:
             result.cache_hits += 1
             if evaluation is not None and not job.lost:
                 result.comparisons += 1
-                # Written so that two equal infinities agree.
-                found, known = evaluation.fitness, job.cached.fitness
-                result.collisions += not (
-                    found == known or abs(found - known) <= max(self.tolerance, self.relative_tolerance * abs(known))
+                found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
+                result.collisions += not math.isclose(
+                    found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance
                 )
             evaluation = job.cached
             if evaluation.refined is not None:

@@ -272,11 +272,10 @@ def make_record(
     setup = make_setup(config)
     best: dict[str, Any] = {"trial": trial}
     if result.best is not None:
-        key = result.best.key
         best |= {
             "fitness": result.best.fitness,
             "reevaluated_fitness": result.reevaluated_fitness,
-            "key": key_text(key) or repr(key),
+            **_key_entry(result.best),
             "description": setup.describe(result.best.candidate),
         }
         details = setup.details(result.best.candidate, result.best.fitness)
@@ -314,6 +313,11 @@ def _front_entry(setup: Setup, trial: int, individual: Individual) -> dict[str, 
     return {
         "trial": trial,
         "objectives": dict(zip(setup.objectives.names, individual.objectives, strict=True)),
-        "key": key_text(individual.key) or repr(individual.key),
+        **_key_entry(individual),
         "description": setup.describe(individual.candidate),
     }
+
+
+def _key_entry(individual: Individual) -> dict[str, str]:
+    """Its key; none without a technique, which computes no keys."""
+    return {} if individual.key is None else {"key": key_text(individual.key) or repr(individual.key)}

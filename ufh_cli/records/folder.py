@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import json
 import math
@@ -119,14 +120,16 @@ def read_experiment(path: Path) -> dict[str, Any]:
 
 
 def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
-    """What made the results: versions of ufh, Python and the libraries that matter, and the data."""
+    """What made the results: versions of ufh, Python and the libraries that matter, the data, when and where."""
     versions = {"ufh": __version__}
     for library in _LIBRARIES:
         try:
             versions[library] = version(library)
         except PackageNotFoundError:
             continue
-    return {"data": fingerprint, "notice": notice, "python": platform.python_version(), "versions": versions}
+    run = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "host": platform.node()}
+    python = platform.python_version()
+    return {"data": fingerprint, "notice": notice, "python": python, "versions": versions, "run": run}
 
 
 def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[str]:
@@ -234,7 +237,8 @@ def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
         and isinstance(objectives, dict)
         and len(objectives) > 1
         and all(type(value) in (int, float) for value in objectives.values())
-        and all(isinstance(entry.get(name), str) for name in ("key", "description"))
+        and isinstance(entry.get("description"), str)
+        and isinstance(entry.get("key", ""), str)
     )
 
 
