@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ufh_cli.analyses.comparable import other_differences
-from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, wilson_interval
+from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, compare, holm, wilson_interval
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import first_line, setup_entry_points
@@ -152,35 +152,55 @@ def print_best(series: Sequence[Series]) -> None:
             console.print(f"\n{best['details']}", soft_wrap=True)
 
 
-def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:
-    """What `compare` found; `InputError` when that is nothing."""
-    if not differences:
+def print_differences(pairs: Sequence[tuple[Series, Series]]) -> None:
+    """A table a pair of what `compare` finds; of several pairs also the p-values adjusted after Holm, by quantity.
+
+    Raises
+    ------
+    InputError
+        When nothing is found.
+    """
+    found = [(pair, differences) for pair in pairs if (differences := compare(*pair))]
+    if not found:
         raise InputError(NOTHING_FINITE)
-    rows = [
-        [
-            found.quantity,
-            f"{found.first:.6g}",
-            f"{found.second:.6g}",
-            f"{found.difference:+.3g}",
-            f"{found.low:+.3g} … {found.high:+.3g}",
-            f"{found.p_value:.2g}",
-        ]
-        for found in differences
-    ]
-    print_table(["", first.label, second.label, "difference", "95 % interval", "p"], rows, left=1)
-    others = other_differences(first, second)
-    if others:
-        console.print(f"note: the two differ in more than technique, cache, proposals and hash: {'; '.join(others)}")
-    pairs = differences[0].pairs
-    console.print(
-        f"{pairs} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
-        if pairs
-        else "independent trials; Welch's interval, Mann and Whitney's test",
-        style="dim",
-    )
-    for notice in dict.fromkeys([first.results.notice, second.results.notice]):
+    adjusted: dict[str, list[float]] = {}
+    for quantity in dict.fromkeys(one.quantity for _, differences in found for one in differences):
+        values = [one.p_value for _, differences in found for one in differences if one.quantity == quantity]
+        adjusted[quantity] = holm(values)
+    for number, ((first, second), differences) in enumerate(found):
+        if number:
+            console.print()
+        rows = [_difference_row(one) for one in differences]
+        headings = ["", first.label, second.label, "difference", "95 % interval", "p"]
+        if len(pairs) > 1:
+            headings.append("p (Holm)")
+            for row, one in zip(rows, differences, strict=True):
+                row.append(f"{adjusted[one.quantity].pop(0):.2g}")
+        print_table(headings, rows, left=1)
+        if others := other_differences(first, second):
+            what = "the two differ in more than technique, cache, proposals and hash"
+            console.print(f"note: {what}: {'; '.join(others)}")
+        paired = differences[0].pairs
+        console.print(
+            f"{paired} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
+            if paired
+            else "independent trials; Welch's interval, Mann and Whitney's test",
+            style="dim",
+        )
+    for notice in dict.fromkeys(one.results.notice for pair, _ in found for one in pair):
         if notice:
             console.print(f"note: {notice}", style="dim")
+
+
+def _difference_row(found: Difference) -> list[str]:
+    return [
+        found.quantity,
+        f"{found.first:.6g}",
+        f"{found.second:.6g}",
+        f"{found.difference:+.3g}",
+        f"{found.low:+.3g} … {found.high:+.3g}",
+        f"{found.p_value:.2g}",
+    ]
 
 
 def print_setups() -> None:
