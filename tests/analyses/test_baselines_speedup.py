@@ -19,6 +19,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.analyses.speedup import speed_up
 from ufh_cli.commands.cli import app
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.records.curves import Curve
 
 
 def made(technique: str, curves: list[list[tuple[float, float]]], *, seed: int = 0, budget: float = 100.0) -> Series:
@@ -30,7 +31,10 @@ def made(technique: str, curves: list[list[tuple[float, float]]], *, seed: int =
         notice="",
     )
     trials = [{"trial": i, "cost": budget, "best_fitness": curve[-1][1]} for i, curve in enumerate(curves)]
-    courses = {i: [{"cost": c, "best_fitness": f} for c, f in curve] for i, curve in enumerate(curves)}
+    courses = {}
+    for i, curve in enumerate(curves):
+        cost, best = np.array(curve).T
+        courses[i] = Curve(cost, np.arange(len(cost)), np.arange(len(cost)), best, np.full(len(cost), np.nan))
     return Series(technique, {"technique": technique}, trials, courses, results)  # type: ignore[arg-type]
 
 
@@ -172,6 +176,5 @@ def test_the_reevaluated_auc_follows_the_incumbents_on_unseen_data() -> None:
     """Falling values count as they are: unlike the best so far, what is measured again may sink."""
     one = made("none", [[(10.0, 1.0), (50.0, 3.0)], [(20.0, 2.0)], [(20.0, 2.0)]])
     for number, values in enumerate([[2.0, 1.0], [0.5], [math.nan]]):
-        for row, value in zip(one.curves[number], values, strict=True):
-            row["test_fitness"] = value
+        one.curves[number].test_fitness[:] = values
     np.testing.assert_array_equal(one.column("reevaluated_auc"), [1.5, 0.5, np.nan])

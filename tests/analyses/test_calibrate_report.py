@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,3 +230,25 @@ def test_a_fault_in_a_measurement_is_not_taken_for_one_in_the_claim(
     monkeypatch.setattr(Series, "column", faulty)
     with pytest.raises(TypeError, match=r"^of the measurement$"):
         find({"measure": "level", "quantity": "auc", "series": ["one"]}, tmp_path)
+
+
+def test_where_the_rate_does_not_fall_with_the_precision_the_hash_is_not_to_blame() -> None:
+    flat = [setting(bits, 8, 900) for bits in (2, 8, 26, 52)]
+    assert "does not fall with the precision" in advice(flat, recommend(flat))
+    for falling in ([setting(2, 40, 900), setting(52, 5, 900)], [setting(2, 8, 900), setting(52, 0, 900)]):
+        assert "does not fall" not in advice(falling, recommend(falling))
+
+
+def test_last_digits_are_no_wrong_hits(tmp_path: Path) -> None:
+    """Noise far below what a fitness is, as of sums in another order."""
+    command = ["calibrate", "dials", "--candidates=200", "--trials=2", "--jobs=1", "--results", str(tmp_path)]
+    rates = []
+    for number, noise in enumerate(("1e-14", "1e-3")):
+        table = tmp_path / f"{number}.csv"
+        words = [*command, f"--name=n{number}", "--over=hash.mantissa_bits=26", "--table", str(table)]
+        result = CliRunner().invoke(app, [*words, f"--set=options.noise={noise}"])
+        assert result.exit_code == 0, result.output
+        with table.open() as file:
+            rates += [float(row["collision rate"]) for row in csv.DictReader(file)]
+    assert rates[0] == 0.0
+    assert rates[1] > 0.5

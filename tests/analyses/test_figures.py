@@ -154,9 +154,10 @@ def test_unseen_data_at_half_the_budget_are_those_of_the_best_at_that_time(exper
     for one in experiment(budget={"cost": 60.0}):
         half = one.column(MIDWAY)
         for value, number in zip(half, one.numbers, strict=True):
-            early = [row["test_fitness"] for row in one.curves[number] if row["cost"] <= 30.0]
+            curve = one.curves[number]
+            early = curve.test_fitness[curve.cost <= 30.0]
             assert value == early[-1]
-        late = [rows[-1]["cost"] > 30.0 for rows in one.curves.values()]
+        late = [curve.cost[-1] > 30.0 for curve in one.curves.values()]
         assert any(late), "no trial improved in its second half, so that nothing was tested"
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from ufh_cli.analyses import tables
 from ufh_cli.analyses.rows import print_rows
 from ufh_cli.analyses.series import Series
+from ufh_cli.analyses.tables import print_summary
 from ufh_cli.commands.cli import app
 
 COMMANDS = {
@@ -73,3 +74,26 @@ def test_what_is_no_terminal_is_not_narrow(capsys: pytest.CaptureFixture[str]) -
     assert len(headings) > 400
     assert values.split() == ["1.2345e-05"] * 40
     assert notice.startswith("note: as measured as measured")
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.25], "0.25000"),
+        ([0.2, 0.3], "0.25000 ± 0.10000"),
+        ([1e-7], "1e-07"),
+        ([1.0e-7, 1.5e-7], "1.25e-07 ± 5e-08"),
+        ([1e308, 1.7e308], "1.35e+308 ± 7e+307"),
+        ([-1.7e308], "-1.7e+308"),
+        ([5e-324, 5e-324], "4.9407e-324 ± 0"),
+        ([0.0, 0.0], "0.00000 ± 0.00000"),
+        ([123456.5, 123457.5], "123457.00000 ± 1.00000"),
+        ([float("inf")], "–"),
+    ],
+)
+def test_means_are_shown_with_digits_that_tell_something(experiment, tmp_path, capsys, values, shown):
+    (series,) = experiment(over=["technique=none"], trials=len(values))
+    for row, value in zip(series.trials, values, strict=True):
+        row["best_fitness"] = value
+    print_summary([series])
+    assert f"  {shown}  " in capsys.readouterr().out

@@ -160,7 +160,8 @@ def test_spoilt_files_are_refused_in_one_line_and_left_alone(ufh, one, spoilt):
     name, spoil = SPOILT[spoilt]
     spoil(one / name)
     before = files(one)
-    assert name in ufh("show", "one", "--best", code=2).refusal()
+    if name != "curves.csv":  # which is read only where it is drawn or compared
+        assert name in ufh("show", "one", "--best", code=2).refusal()
     line = ufh(*RUN, "--trials=6", code=2).refusal()
     assert name in line or "another experiment" in line
     assert files(one) == before

@@ -11,6 +11,7 @@ from ufh_command import PACKAGE, contents
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.experiment.run import make_experiment
 from ufh_cli.experiment.trials import Surroundings, make_setup, run_one
+from ufh_cli.records.curves import read_curves
 from ufh_cli.records.folder import Results
 from ufh_cli.records.recorder import Recorder
 
@@ -118,7 +119,8 @@ def test_a_finished_trial_is_on_disk_when_add_returns(experiment, records, tmp_p
         results = Results(tmp_path / "one")
         assert [(row["technique"], row["trial"]) for row in results.trials] == [("none", 1)]
         assert results.trials[0]["auc"] == records[0, 1].row["auc"]
-        assert [row["best_fitness"] for row in results.curves] == [point.best_fitness for point in records[0, 1].curve]
+        (curve,) = read_curves(tmp_path / "one" / "curves.csv", results.over)["none",].values()
+        assert curve.best_fitness.tolist() == [point.best_fitness for point in records[0, 1].curve]
         assert results.best[0]["description"] == records[0, 1].best["description"]
     finally:
         one.close()

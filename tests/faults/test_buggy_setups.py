@@ -119,13 +119,52 @@ def test_a_trial_that_is_finished_when_another_fails_is_handed_on_first():
     assert site.closed
 
 
+RAISING = {
+    "serial": ("unjournalled", "--jobs=1"),
+    "journalled": ("buggy", "--jobs=1"),
+    "in two workers": ("buggy", "--workers=2"),
+    "in two trials": ("buggy", "--jobs=2"),
+    "behind a hurdle": ("buggystaged", "--jobs=1", "--set=evaluation.hurdle_percentile=1"),
+    "simulated": ("buggysimulated", "--jobs=1"),
+    "simulated with a journal": ("buggysimulated", "--jobs=1", "--set=journal=yes"),
+}
+
+
+@pytest.mark.parametrize("case", RAISING)
+def test_an_evaluation_that_raises_is_told_with_whose_it_is_and_may_be_counted_as_lost(buggy, bug, case):
+    setup, *options = RAISING[case]
+    run = ("run", setup, *RUN, *options)
+    bug("a typo")
+    line = buggy(*run, f"--name=raised {case}", code=2).refusal()
+    assert re.search(
+        rf"setup {setup}, regularized_evolution, trial \d: the evaluation of '([+-]\dx\^\d ?){{3}}' raised ", line
+    )
+    assert "KeyError: 'no such layer" in line
+    assert len(line) < 700
+    shown = buggy(*run, f"--name=raised {case}", "--debug", code=2).err
+    assert "ufh_buggy_setups.py" in shown
+    assert shown.splitlines()[-1].startswith(f"ufh: setup {setup}, ")
+    caught = (*run, f"--name=caught {case}", "--set=evaluation.catch=true")
+    buggy(*caught)
+    path = buggy.folder / "results" / f"caught {case}"
+    assert sum(int(row["lost"]) for row in rows(path / "trials.csv")) > 0
+    trials = (path / "trials.csv").read_text().splitlines()
+    if setup != "unjournalled" and "two" not in case and case != "simulated":
+        (path / "trials.csv").write_text("\n".join(trials[:1]) + "\n")
+        (buggy.folder / "bug").unlink()  # what is lost stays lost: the journal says so
+        before = rows(path / "trials.csv"), trials
+        buggy(*caught)
+        assert [row.split(",")[:11] for row in (path / "trials.csv").read_text().splitlines()] == [
+            row.split(",")[:11] for row in before[1]
+        ]
+
+
 def test_an_error_that_cannot_be_read_back_is_told_as_the_bug_that_it_is(buggy, bug):
     """With the place where it is, and not as a process that died."""
     bug("two words")
-    process = buggy.start("run", "buggy", *RUN, "--workers=2", "--name=words")
+    process = buggy.start("run", "buggy", *RUN, "--workers=2", "--name=words", "--debug")
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "RuntimeError: " in err
+    assert process.returncode == 2
     assert "TwoWords: broken network" in err
     assert "ufh_buggy_setups.py" in err
     written = (buggy.folder / "results" / "words" / "journal.jsonl").read_text()

@@ -28,6 +28,8 @@ class Buggy(Polynomials):
         bug = Path("bug").read_text() if Path("bug").exists() and chosen % 20 == 0 else ""
         if bug == "two words":
             raise TwoWords("broken", "network")
+        if bug == "a typo":
+            raise KeyError("no such layer " + "x" * 1000)
         return Evaluation(fitness, float(bug) if bug else cost)
 
 

@@ -72,11 +72,11 @@ def test_the_curves_are_means_of_the_step_functions(ufh, grid, axes):
         assert "n = 4" in line.get_label()
         x, y = line.get_data()
         assert x[-1] == 120
-        last = np.mean([rows[-1]["best_fitness"] for rows in one.curves.values()])
+        last = np.mean([curve.best_fitness[-1] for curve in one.curves.values()])
         assert np.isclose(y[-1], last, rtol=1e-12)
         for i in (100, 250):
-            steps = [[row["best_fitness"] for row in rows if row["cost"] <= x[i]] for rows in one.curves.values()]
-            assert np.isclose(y[i], np.mean([values[-1] for values in steps if values]), rtol=1e-12)
+            steps = [curve.best_fitness[curve.cost <= x[i]] for curve in one.curves.values()]
+            assert np.isclose(y[i], np.mean([values[-1] for values in steps if values.size]), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """Everything that an experiment's files say, but for how long it took and how many trials were asked for."""
+    """Everything that an experiment's files say, but for when and how long, and how many trials were asked for."""
     experiment = tomllib.loads((path / "experiment.toml").read_text(encoding="utf-8"))
+    assert experiment["provenance"].pop("run").keys() <= {"date", "host", "command"}
     trials = rows(path / "trials.csv")
     for row in trials:
         del row["wall_seconds"]

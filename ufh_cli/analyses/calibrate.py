@@ -19,6 +19,8 @@ from ufh_cli.experiment.trials import make_setup
 
 EXAMPLES, SEEDS = "hash_examples", "hash_seeds"  # what a setup calls N_E and N_S among its options
 _TRIED, _TRIED_IN_GRID = 7, 4  # precisions
+_PRECISIONS = ("hash.mantissa_bits", "hash.decimals")
+LAST_DIGITS = 1e-9  # two fitnesses that differ by less of themselves differ in the order of their sums alone
 
 
 @dataclass(frozen=True)
@@ -157,4 +159,30 @@ def advice(settings: Sequence[Setting], recommended: Setting | None) -> str:
             "\nwarning: even so, many hits disagree with a new evaluation. Either evaluations are noisy (then fix "
             "their randomness, or allow for it with --set cache.tolerance=…), or the outputs do not tell enough."
         )
+    elif does_not_fall(settings):
+        text += (
+            "\nhint: the collision rate does not fall with the precision, so it is not the hash that is too coarse: "
+            "evaluations of one behaviour differ. Say by how much they may, with --set cache.tolerance=… or "
+            "--set cache.relative_tolerance=…"
+        )
     return text
+
+
+def does_not_fall(settings: Sequence[Setting]) -> bool:
+    """Whether there are collisions at every precision, and no fewer at the finest than at the coarsest.
+
+    That is, the intervals of the two overlap; False where less than two precisions were compared.
+    """
+    compared = [s for s in settings if s.comparisons]
+    precisions = {key for s in compared for key in s.swept if key in _PRECISIONS and s.swept[key].isdecimal()}
+    if len(precisions) != 1:
+        return False
+    (key,) = precisions
+    totals: dict[int, tuple[int, int]] = {}
+    for s in compared:
+        collisions, comparisons = totals.get(int(s.swept[key]), (0, 0))
+        totals[int(s.swept[key])] = (collisions + s.collisions, comparisons + s.comparisons)
+    if len(totals) < 2 or not all(collisions for collisions, _ in totals.values()):
+        return False
+    coarse, fine = (wilson_interval(*totals[bits]) for bits in (min(totals), max(totals)))
+    return fine[1] >= coarse[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import numpy as np
 from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.configuration.schema import parse_setting, parse_value
 from ufh_cli.core.timecourse import area_under_curve
-from ufh_cli.records.folder import Results, find_results
+from ufh_cli.records.curves import Curve, Curves, read_curves
+from ufh_cli.records.folder import Results, find_folder
 
 MIDWAY = "midway_reevaluated_fitness"
 REEVALUATED_AUC = "reevaluated_auc"
@@ -31,14 +34,14 @@ class Series:
         Its swept values.
     trials : list of dict
         Its rows of ``trials.csv``, by trial number.
-    curves : dict
-        trial number -> its rows of ``curves.csv``.
+    curves : mapping
+        trial number -> its rows of ``curves.csv``, which is read when they are first looked at.
     """
 
     label: str
     swept: dict[str, str]
     trials: list[dict[str, Any]]
-    curves: dict[int, list[dict[str, Any]]]
+    curves: Mapping[int, Curve]
     results: Results
 
     def column(self, name: str) -> np.ndarray:
@@ -55,13 +58,16 @@ class Series:
         return np.array([row[name] for row in self.trials], dtype=float)
 
     def _midway(self, number: int) -> float:
-        half, curve = self.time_span / 2, self.curves.get(number, [])
-        return next((row["test_fitness"] for row in reversed(curve) if row["cost"] <= half), float("nan"))
+        half, curve = self.time_span / 2, self.curves.get(number)
+        early = np.empty(0) if curve is None else curve.test_fitness[curve.cost <= half]
+        return float(early[-1]) if early.size else float("nan")
 
     def _reevaluated_auc(self, row: dict[str, Any]) -> float:
-        curve = self.curves.get(row["trial"], [])
-        costs, fitness = ([point[name] for point in curve] for name in ("cost", "test_fitness"))
-        return area_under_curve(costs, fitness, row["cost"] if self.budget is None else self.budget)
+        curve = self.curves.get(row["trial"])
+        if curve is None:
+            return float("nan")
+        duration = row["cost"] if self.budget is None else self.budget
+        return area_under_curve(curve.cost.tolist(), curve.test_fitness.tolist(), duration)
 
     @property
     def time_span(self) -> float:
@@ -107,21 +113,50 @@ class Series:
         return self.trials[0]["cost_unit"] if self.trials else "cost"
 
 
+class _File:
+    """``curves.csv`` of results, read once and when it is needed."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    @cached_property
+    def curves(self) -> Curves:
+        return read_curves(self._results.path / "curves.csv", self._results.over)
+
+
+class _OfCell(Mapping[int, Curve]):
+    """The curves of one cell, by trial."""
+
+    def __init__(self, file: _File, cell: tuple[str, ...]) -> None:
+        self._file = file
+        self._cell = cell
+
+    @property
+    def _curves(self) -> dict[int, Curve]:
+        return self._file.curves.get(self._cell, {})
+
+    def __getitem__(self, trial: int) -> Curve:
+        return self._curves[trial]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._curves)
+
+    def __len__(self) -> int:
+        return len(self._curves)
+
+
 def split(results: Results) -> list[Series]:
     """The cells of an experiment, in the order swept."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in results.trials:
         groups.setdefault(tuple(row[key] for key in results.over), []).append(row)
-    curves: dict[tuple[str, ...], dict[int, list[dict[str, Any]]]] = {}
-    for row in results.curves:
-        cell = tuple(row[key] for key in results.over)
-        curves.setdefault(cell, {}).setdefault(row["trial"], []).append(row)
+    whole = _File(results)
     return [
         Series(
             label=", ".join(values) if results.over else results.experiment.get("technique", results.name),
             swept=dict(zip(results.over, values, strict=True)),
             trials=sorted(rows, key=lambda row: row["trial"]),
-            curves=curves.get(values, {}),
+            curves=_OfCell(whole, values),
             results=results,
         )
         for values, rows in groups.items()
@@ -136,8 +171,8 @@ def select(name: str, root: Path) -> list[Series]:
     InputError
         When there are no such results, they hold no such cell, or no trial is finished.
     """
-    name, _, condition = name.partition(":")
-    results = find_results(name, root)
+    path, name, condition = _parts(name, root)
+    results = Results(path)
     series = split(results)
     if not series:
         raise InputError(f"{results.path} has no finished trial yet")
@@ -149,6 +184,17 @@ def select(name: str, root: Path) -> list[Series]:
     if not series:
         raise InputError(f"{name} has no cell with {condition}")
     return series
+
+
+def _parts(text: str, root: Path) -> tuple[Path, str, str]:
+    """The folder, the name and the condition; a folder's name may hold colons, and so may a value."""
+    for place in (len(text), *(i for i in reversed(range(len(text))) if text[i] == ":")):
+        if text[:place] and any(
+            os.path.isfile(path / "experiment.toml") for path in (root / text[:place], Path(text[:place]))
+        ):
+            return find_folder(text[:place], root), text[:place], text[place + 1 :]
+    name, _, condition = text.partition(":")
+    return find_folder(name, root), name, condition
 
 
 def select_all(names: Sequence[str], root: Path) -> list[Series]:
@@ -171,4 +217,5 @@ def with_same_seeds(series: Sequence[Series]) -> list[Series]:
     common = set.intersection(*(set(one.numbers) for one in series)) if series else set()
     if not common or len({one.results.experiment["seed"] for one in series}) > 1:
         return list(series)
-    return [replace(one, trials=[row for row in one.trials if row["trial"] in common]) for one in series]
+    chosen = [[row for row in one.trials if row["trial"] in common] for one in series]
+    return [replace(one, trials=trials) for one, trials in zip(series, chosen, strict=True)]

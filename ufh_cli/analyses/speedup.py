@@ -105,10 +105,10 @@ def _curves(series: Series, numbers: Sequence[int], grid: np.ndarray) -> np.ndar
     rows = []
     for number in numbers:
         curve = series.curves.get(number)
-        if not curve:
+        if curve is None:
             raise InputError(f"{series.label}: trial {number} found nothing within its budget")
-        values = on_grid([p["cost"] for p in curve], [p["best_fitness"] for p in curve], grid)
-        rows.append(np.where(np.isnan(values), curve[0]["best_fitness"], values))
+        values = on_grid(curve.cost.tolist(), curve.best_fitness.tolist(), grid)
+        rows.append(np.where(np.isnan(values), curve.best_fitness[0], values))
     return np.array(rows)
 
 

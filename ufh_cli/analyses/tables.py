@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ufh_cli.analyses.comparable import other_differences
-from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, wilson_interval
+from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, compare, holm, wilson_interval
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError, printable
 from ufh_cli.configuration.registry import first_line, setup_entry_points
@@ -103,6 +103,8 @@ def print_summary(series: Sequence[Series]) -> None:
             row.append(f"{one.column(STOPPED).mean():,.0f}" if known else "–")
         rows.append(row)
     print_table(headings, rows, left=len(keys or ["technique"]))
+    if told := stalls(series):
+        console.print(f"note: {told}", style="dim")
     for notice in dict.fromkeys(one.results.notice for one in series):
         if notice:
             console.print(f"note: {notice}", style="dim")
@@ -154,42 +156,62 @@ def print_best(series: Sequence[Series]) -> None:
         unseen = float(best["reevaluated_fitness"])
         console.print(
             f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
-            f"trial {best['trial']}, key {best['key']}",
+            f"trial {best['trial']}" + (f", key {best['key']}" if best.get("key", "None") != "None" else ""),
         )
         console.print(best["description"], soft_wrap=True)
         if "details" in best:
             console.print(f"\n{best['details']}", soft_wrap=True)
 
 
-def print_differences(first: Series, second: Series, differences: Sequence[Difference]) -> None:
-    """What `compare` found; `InputError` when that is nothing."""
-    if not differences:
+def print_differences(pairs: Sequence[tuple[Series, Series]]) -> None:
+    """A table a pair of what `compare` finds; of several pairs also the p-values adjusted after Holm, by quantity.
+
+    Raises
+    ------
+    InputError
+        When nothing is found.
+    """
+    found = [(pair, differences) for pair in pairs if (differences := compare(*pair))]
+    if not found:
         raise InputError(NOTHING_FINITE)
-    rows = [
-        [
-            found.quantity,
-            f"{found.first:.6g}",
-            f"{found.second:.6g}",
-            f"{found.difference:+.3g}",
-            f"{found.low:+.3g} … {found.high:+.3g}",
-            f"{found.p_value:.2g}",
-        ]
-        for found in differences
-    ]
-    print_table(["", first.label, second.label, "difference", "95 % interval", "p"], rows, left=1)
-    others = other_differences(first, second)
-    if others:
-        console.print(f"note: the two differ in more than technique, cache, proposals and hash: {'; '.join(others)}")
-    pairs = differences[0].pairs
-    console.print(
-        f"{pairs} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
-        if pairs
-        else "independent trials; Welch's interval, Mann and Whitney's test",
-        style="dim",
-    )
-    for notice in dict.fromkeys([first.results.notice, second.results.notice]):
+    adjusted: dict[str, list[float]] = {}
+    for quantity in dict.fromkeys(one.quantity for _, differences in found for one in differences):
+        values = [one.p_value for _, differences in found for one in differences if one.quantity == quantity]
+        adjusted[quantity] = holm(values)
+    for number, ((first, second), differences) in enumerate(found):
+        if number:
+            console.print()
+        rows = [_difference_row(one) for one in differences]
+        headings = ["", first.label, second.label, "difference", "95 % interval", "p"]
+        if len(pairs) > 1:
+            headings.append("p (Holm)")
+            for row, one in zip(rows, differences, strict=True):
+                row.append(f"{adjusted[one.quantity].pop(0):.2g}")
+        print_table(headings, rows, left=1)
+        if others := other_differences(first, second):
+            what = "the two differ in more than technique, cache, proposals and hash"
+            console.print(f"note: {what}: {'; '.join(others)}")
+        paired = differences[0].pairs
+        console.print(
+            f"{paired} pairs of trials with the same seed; Student's interval, Wilcoxon's signed-rank test"
+            if paired
+            else "independent trials; Welch's interval, Mann and Whitney's test",
+            style="dim",
+        )
+    for notice in dict.fromkeys(one.results.notice for pair, _ in found for one in pair):
         if notice:
             console.print(f"note: {notice}", style="dim")
+
+
+def _difference_row(found: Difference) -> list[str]:
+    return [
+        found.quantity,
+        f"{found.first:.6g}",
+        f"{found.second:.6g}",
+        f"{found.difference:+.3g}",
+        f"{found.low:+.3g} … {found.high:+.3g}",
+        f"{found.p_value:.2g}",
+    ]
 
 
 def print_setups() -> None:
@@ -208,9 +230,36 @@ def _mean(values: np.ndarray, digits: int) -> str:
     values = values[np.isfinite(values)]
     if not values.size:
         return "–"
+    mean, error = mean_and_error(values)
+    # Fixed digits, so that columns line up; but neither zeros alone nor hundreds of digits.
+    largest = float(np.abs(values).max())
+    usual = largest == 0.0 or 10.0 ** (2 - digits) <= largest < 1e9
     if values.size == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{values.mean():.{digits}f} ± {2 * values.std(ddof=1) / math.sqrt(values.size):.{digits}f}"
+        return f"{mean:.{digits}f}" if usual else f"{mean:.{digits}g}"
+    return f"{mean:.{digits}f} ± {error:.{digits}f}" if usual else f"{mean:.{digits}g} ± {error:.2g}"
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """The mean of finite values and twice its standard error (NaN of one value), also where their sum is too large."""
+    scale = float(np.abs(values).max()) or 1.0
+    scaled = values / scale
+    if not np.isfinite(scaled).all():  # the scale is below all normal numbers
+        scale, scaled = 1.0, values
+    error = 2 * scaled.std(ddof=1) / math.sqrt(values.size) if values.size > 1 else math.nan
+    return float(scaled.mean() * scale), float(error * scale)
+
+
+def stalls(series: Sequence[Series]) -> str:
+    """What is to be said of trials that stalled; "" where none did."""
+    trials = [row for one in series for row in one.trials]
+    stalled = sum(row["stopped_by"] == "stalled" for row in trials)
+    if not stalled:
+        return ""
+    return (
+        f"{stalled} of {len(trials)} trials stalled before their budget was spent: all that the search still proposed "
+        f"was in the cache and cost nothing. A finer hash (hash.mantissa_bits), a hash with a cost (hash.cost) or a "
+        f"budget of candidates (budget.candidates) may be what is wanted"
+    )
 
 
 def _collision_rate(series: Series) -> str:

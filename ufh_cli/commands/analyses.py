@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -116,16 +117,17 @@ def calibrate(
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Recommend the hash's settings, by short experiments that evaluate on hits too (Section 6.5)."""
-    from ufh_cli.analyses.calibrate import advice, default_sweep, measured, recommend
+    from ufh_cli.analyses.calibrate import LAST_DIGITS, advice, default_sweep, measured, recommend
     from ufh_cli.analyses.rows import print_rows, setting_rows
     from ufh_cli.analyses.series import split
     from ufh_cli.configuration.request import read_request
-    from ufh_cli.experiment.run import check_name, make_experiment, run_experiment
+    from ufh_cli.experiment.run import check_name, make_experiment, record_command, run_experiment
     from ufh_cli.experiment.trials import make_setup
     from ufh_cli.figures.settings import plot_settings
 
     short = {"technique": "fec", "trials": trials, "cache.counterfactual": True, "reevaluate": "end"}
     short |= {"budget.cost": "none", "budget.candidates": candidates}
+    short |= {"cache.relative_tolerance": LAST_DIGITS}
     tables, tried, source = read_request(setup, config, short, settings, over or [])
     if not over:
         one = make_experiment(tables, tried, source).cells[0].config
@@ -133,7 +135,9 @@ def calibrate(
     if name is not None:
         check_name(name)
     path = results / (name or f"calibrate-{setup}")
-    finished = run_experiment(make_experiment(tables, tried, source), path, jobs)
+    experiment = make_experiment(tables, tried, source)
+    record_command(experiment, sys.argv[1:])
+    finished = run_experiment(experiment, path, jobs)
     found = measured(split(finished))
     recommended = recommend(found)
     print_rows(setting_rows(found), table, [finished.notice])

@@ -81,17 +81,15 @@ def compare(
 ) -> None:
     """Tell whether one is better than another: differences with a confidence interval and a test."""
     from ufh_cli.analyses.baseline import with_baselines
-    from ufh_cli.analyses.compare import compare as differences
-    from ufh_cli.analyses.rows import difference_rows, print_rows
     from ufh_cli.analyses.series import select_all
     from ufh_cli.analyses.tables import print_differences
     from ufh_cli.configuration.errors import InputError
 
     series = select_all([first] if second is None else [first, second], results)
     if second is None and len(series) > 2:
-        print_rows(difference_rows(with_baselines(series)), notices=[one.results.notice for one in series])
+        print_differences(with_baselines(series))
         return
     if len(series) != 2:
         labels = "; ".join(one.label for one in series)
         raise InputError(f"a comparison is between two, but {len(series)} are named ({labels}); use NAME:key=value")
-    print_differences(series[0], series[1], differences(series[0], series[1]))
+    print_differences([(series[0], series[1])])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,9 +85,9 @@ def _folder(name: str | None, results: Path) -> str | None:
 
 def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
     from ufh_cli.analyses.series import split
-    from ufh_cli.analyses.tables import print_best, print_summary
+    from ufh_cli.analyses.tables import print_best, print_summary, stalls
     from ufh_cli.configuration.errors import InputError
-    from ufh_cli.experiment.run import check_name, choose_name, run_experiment
+    from ufh_cli.experiment.run import check_name, choose_name, record_command, run_experiment
     from ufh_cli.machines.sites import ignore_interrupts
 
     name, cluster = asked.name, asked.cluster
@@ -103,6 +104,7 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
 
         if not count_workers(cluster):  # also before anything is written
             typer.echo(f"the cluster at {cluster} has no workers yet; waiting for them", err=True)
+    record_command(experiment, sys.argv[1:])
     try:
         finished = run_experiment(experiment, path, asked.jobs, cluster)
     except KeyboardInterrupt:
@@ -115,6 +117,8 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
             )
         raise
     print_summary(split(finished))
+    if (told := stalls(split(finished))) and not sys.stdout.isatty():  # else it is on the screen already
+        typer.echo(f"ufh: {told}", err=True)
     if best:
         print_best(split(finished))
     where = shlex.quote(name) + where_option(asked.results)

@@ -87,6 +87,7 @@ class CacheConfig(_Section):
     max_entries: OptionalWhole = Field(default=None, ge=1)
     counterfactual: bool = False
     tolerance: float = Field(default=0.0, ge=0)
+    relative_tolerance: OptionalFloat = Field(default=None, ge=0)
     wait_for_duplicates: bool = False
     warm: OptionalText = None
 
@@ -102,6 +103,8 @@ class ProposalConfig(_Section):
 class EvaluationConfig(_Section):
     """When evaluations are ended early: seconds, megabytes, attempts when a worker dies, and the hurdle.
 
+    With `catch` a candidate whose evaluation raises is counted as lost; else the search ends there.
+
     Only processes of their own can be ended and replaced: with several workers, a timeout or a memory limit.
     The hurdle is a percentile of what the latest candidates had after their first stage, `hurdle_window` of them; none
     is as many as the population has, or 100.
@@ -110,6 +113,7 @@ class EvaluationConfig(_Section):
     timeout: OptionalFloat = Field(default=None, gt=0, le=1e9)
     memory: OptionalFloat = Field(default=None, gt=0, le=1e9)
     attempts: Whole = Field(default=3, ge=1)
+    catch: Annotated[bool | None, BeforeValidator(_none_word)] = None
     hurdle_percentile: OptionalFloat = Field(default=None, gt=0, le=100)
     hurdle_window: OptionalWhole = Field(default=None, ge=1)
 

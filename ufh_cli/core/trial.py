@@ -47,8 +47,8 @@ class Trial:
         takes part in the search with the fitness of its first stage, but is never the best: that is another measure.
     follow_test : bool
         Re-evaluate on unseen data at each improvement, not only at the end.
-    tolerance : float
-        In counterfactual mode, how far apart two fitnesses may be without being a collision (§6.5).
+    tolerance, relative_tolerance : float
+        In counterfactual mode, how far apart two fitnesses may be without being a collision (§6.5): whichever is more.
     observe : callable or None
         Called with the trial after each finished candidate.
     """
@@ -67,6 +67,7 @@ class Trial:
         hurdle: RollingHurdle | None = None,
         follow_test: bool = False,
         tolerance: float = 0.0,
+        relative_tolerance: float = 0.0,
         observe: Callable[[Trial], None] | None = None,
     ) -> None:
         if hurdle is not None:
@@ -84,6 +85,7 @@ class Trial:
         self.hurdle = hurdle
         self.follow_test = follow_test
         self.tolerance = tolerance
+        self.relative_tolerance = relative_tolerance
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
@@ -219,9 +221,10 @@ class Trial:
             result.cache_hits += 1
             if evaluation is not None and not job.lost:
                 result.comparisons += 1
-                # Written so that two equal infinities agree.
-                found, known = evaluation.fitness, job.cached.fitness
-                result.collisions += not (found == known or abs(found - known) <= self.tolerance)
+                found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
+                result.collisions += not math.isclose(
+                    found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance
+                )
             evaluation = job.cached
             if job.waits:
                 result.waits += 1

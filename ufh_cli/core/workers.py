@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import textwrap
+import traceback
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Protocol
@@ -110,14 +111,15 @@ class Workers(Protocol):
 
 def evaluate_job(setup: Setup, job: Job) -> Evaluation:
     """The job's evaluation, in this process."""
-    candidate, rng = job.individual.candidate, Rng.from_word(job.seed)
-    if job.hurdle is None and job.known is None:  # the usual case, without a further call
-        return checked(setup, candidate, setup.evaluate(candidate, rng))
-    return evaluate_as_asked(setup, candidate, rng, job.hurdle, job.known)
+    return evaluate_as_asked(setup, job.individual.candidate, Rng.from_word(job.seed), job.hurdle, job.known)
 
 
 class WrongCost(ValueError):
     """What a setup says that an evaluation cost, or found, cannot be reckoned with."""
+
+
+class EvaluationFailed(RuntimeError):
+    """What the setup's evaluation raised, with whose it was; the error itself is the cause."""
 
 
 def evaluate_as_asked(
@@ -129,14 +131,34 @@ def evaluate_as_asked(
     ------
     WrongCost
         See `checked`.
+    EvaluationFailed
+        When the setup raises; but a lack of memory is told as it is.
     """
-    if hurdle is not None:
-        evaluation = evaluate_to_hurdle(setup, candidate, rng, hurdle)
-    elif known is not None:
-        evaluation = evaluate_unknown(setup, candidate, rng, known)
-    else:
-        evaluation = setup.evaluate(candidate, rng)
-    return checked(setup, candidate, evaluation)
+    try:
+        if hurdle is not None:
+            evaluation = evaluate_to_hurdle(setup, candidate, rng, hurdle)
+        elif known is not None:
+            evaluation = evaluate_unknown(setup, candidate, rng, known)
+        else:
+            evaluation = setup.evaluate(candidate, rng)
+        return checked(setup, candidate, evaluation)
+    except (MemoryError, WrongCost):
+        raise
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
+        raise _failed(setup, candidate, error) from error
+
+
+def _failed(setup: Setup, candidate: Any, error: Exception) -> EvaluationFailed:
+    what = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
+    failed = EvaluationFailed(f"the evaluation of {_whose(setup, candidate)!r} raised {what}")
+    # A cause does not survive the way from another process, a note does.
+    failed.add_note("".join(traceback.format_exception(error)))
+    return failed
+
+
+def _whose(setup: Setup, candidate: Any) -> str:
+    text = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
+    return text[:200] + " …" * (len(text) > 202)
 
 
 def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
@@ -153,7 +175,7 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
         # Setups that compute with numpy give its own kind of scalar.
         fitness, cost = (real_number(setup, candidate, *item) for item in (("fitness", fitness), ("cost", cost)))
     if not 0.0 <= cost < math.inf:
-        whose = _described(setup, candidate)
+        whose = _whose(setup, candidate)
         raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
     if fitness is not evaluation[0] or cost is not evaluation[1] or fitness != fitness:
         return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=float(cost))
@@ -168,12 +190,8 @@ def real_number(setup: Setup, candidate: Any, what: str, value: Any) -> float:
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    whose = _described(setup, candidate)
+    whose = _whose(setup, candidate)
     raise WrongCost(f"an evaluation's {what} must be a number, but that of {whose!r} is of type {kind.__name__}")
-
-
-def _described(setup: Setup, candidate: Any) -> str:
-    return textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
 
 
 class SimulatedWorkers:

@@ -6,11 +6,14 @@ import datetime
 import itertools
 import math
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import BudgetConfig, ExperimentConfig, check_budget
@@ -100,6 +103,7 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
     first = first_with_same_setup(cells)
     order = sorted(range(len(cells)), key=lambda number: first[number])
     data: dict[int, str] = {}
+    precisions: dict[str, None] = {}
     notices: dict[str, None] = {}
     journal = simulated = parallel = False
     for number in order:
@@ -109,6 +113,8 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
         check_trial(cells[number])
         data[number] = setup.fingerprint()
         notices[setup.notice()] = None
+        if precision := default_precision(config, setup):
+            precisions[precision] = None
         journal |= keeps_journal(config, setup)
         simulated |= setup.simulated_cost
         parallel |= is_parallel(config, setup)
@@ -116,6 +122,8 @@ def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]]
         {"over": {key: list(values) for key, values in over.items()}} if over else {}
     )
     provenance = make_provenance("; ".join(dict.fromkeys(data.values())), " ".join(notices).strip())
+    if precisions:
+        provenance["precision"] = "; ".join(precisions)
     if not simulated:
         provenance["workers"] = "real"
     if warm := check_warm([cells[number] for number in order]):
@@ -130,6 +138,23 @@ def first_with_same_setup(cells: Sequence[Cell]) -> list[int]:
     """
     specs = [setup_spec(cell.config) for cell in cells]
     return [specs.index(spec) for spec in specs]
+
+
+def default_precision(config: ExperimentConfig, setup: Setup) -> str:
+    """The precision that functional keys have where none is asked for; "" where one is, or there are no such keys."""
+    asked = config.hash.mantissa_bits is not None or config.hash.decimals is not None
+    if asked or config.hash.kind != "functional" or not parse_technique(config.technique):
+        return ""
+    outputs = setup.hashable_outputs(setup.random_candidate(Rng.from_seed(0)))
+    arrays = [outputs] if isinstance(outputs, np.ndarray) else list(outputs)
+    kinds = dict.fromkeys(np.asarray(array).dtype for array in arrays)
+    return ", ".join(f"hash.mantissa_bits = {np.finfo(kind).nmant // 2} ({kind})" for kind in kinds if kind.kind == "f")
+
+
+def record_command(experiment: Experiment, arguments: Sequence[str]) -> None:
+    """Have ``experiment.toml`` say by which command line the results were made."""
+    line = shlex.join(["ufh", *arguments])
+    experiment.provenance["run"]["command"] = line.encode("utf-8", "replace").decode("utf-8")
 
 
 def check_limits(config: ExperimentConfig, setup: Setup, source: str) -> None:

@@ -19,14 +19,17 @@ from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
-from ufh_cli.core.workers import SimulatedWorkers, Workers, WrongCost
+from ufh_cli.core.workers import EvaluationFailed, Job, SimulatedWorkers, Workers, WrongCost, evaluate_job
 from ufh_cli.experiment.warm import warm_evaluations
 from ufh_cli.machines.evaluation import SetupSpec, prepare
 from ufh_cli.machines.parallel import ParallelWorkers, Running
 from ufh_cli.machines.sites import HereSite, KeptSite, Site
 from ufh_cli.records.journal import Journal
+from ufh_cli.records.outcome import RAISED, Outcome
 from ufh_cli.records.replay import Replay
 from ufh_cli.records.trial_record import TrialRecord
+
+_HOPELESS = 5  # candidates lost before any was evaluated
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def make_trial(
         hurdle=make_hurdle(config),
         follow_test=config.reevaluate == "improvements" or (config.reevaluate == "auto" and setup.free_reevaluation),
         tolerance=config.cache.tolerance,
+        relative_tolerance=config.cache.relative_tolerance or 0.0,
         observe=observe,
     )
 
@@ -160,6 +164,15 @@ def run_one(
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
     except WrongCost as error:
         raise InputError(f"setup {config.setup}, trial {trial}: {error}") from error
+    except EvaluationFailed as error:
+        method = config.search["method"]
+        refusal = InputError(
+            f"setup {config.setup}, {method}, trial {trial}: {error} "
+            f"(--debug shows where; --set evaluation.catch=true counts such candidates as lost)"
+        )
+        for note in error.__notes__:
+            refusal.add_note(note)
+        raise refusal from error
     finally:
         try:
             if isinstance(workers, ParallelWorkers):
@@ -176,6 +189,42 @@ def is_parallel(config: ExperimentConfig, setup: Setup) -> bool:
     return (config.workers > 1 or limited) and not setup.simulated_cost
 
 
+class Catching:
+    """Evaluates jobs in this process; those that raise are lost, at the mean cost of those before them.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Job -> Evaluation; raises `EvaluationFailed`, or answers and sets ``job.lost`` where the journal says so.
+    replay : Replay or None
+        Where what is lost is written down.
+    """
+
+    def __init__(self, evaluate: Callable[[Job], Evaluation], replay: Replay | None) -> None:
+        self._evaluate = evaluate
+        self._replay = replay
+        self._cost = 0.0
+        self._found = self._lost = 0
+
+    def __call__(self, job: Job) -> Evaluation:
+        start = time.perf_counter()
+        try:
+            evaluation = self._evaluate(job)
+        except EvaluationFailed:
+            self._lost += 1
+            if self._lost >= _HOPELESS and not self._found:
+                raise
+            job.lost = True
+            evaluation = Evaluation(-math.inf, self._cost / max(self._found, 1))
+            if self._replay is not None:
+                outcome = Outcome(evaluation, time.perf_counter() - start, RAISED)
+                self._replay.record(job, outcome, job.number + 1)
+        if not job.lost:
+            self._cost += evaluation.cost
+            self._found += 1
+        return evaluation
+
+
 def make_workers(
     config: ExperimentConfig,
     setup: Setup,
@@ -187,8 +236,12 @@ def make_workers(
     """Those who evaluate: simulated ones, this process, processes of this machine, or a cluster."""
     spec = setup_spec(config)
     site: Site
+    catch = bool(config.evaluation.catch)
     if setup.simulated_cost:
-        return SimulatedWorkers(setup, config.workers, None if replay is None else replay.evaluate)
+        evaluate = None if replay is None else replay.evaluate
+        if catch:
+            evaluate = Catching(evaluate or partial(evaluate_job, setup), replay)
+        return SimulatedWorkers(setup, config.workers, evaluate)
     if cluster is not None:
         from ufh_cli.machines.cluster import ClusterSite
 
@@ -199,7 +252,7 @@ def make_workers(
     elif replay is not None:
         site = HereSite()
     else:
-        return SimulatedWorkers(setup)
+        return SimulatedWorkers(setup, evaluate=Catching(partial(evaluate_job, setup), None) if catch else None)
     return ParallelWorkers(
         spec,
         site,
@@ -208,6 +261,7 @@ def make_workers(
         attempts=config.evaluation.attempts if cluster is None else 1,  # a cluster's scheduler has its own
         watch=watch,
         keep=kept is not None and cluster is None,
+        catch=catch,
     )
 
 
@@ -218,11 +272,10 @@ def make_record(
     setup = make_setup(config)
     best: dict[str, Any] = {"trial": trial}
     if result.best is not None:
-        key = result.best.key
         best |= {
             "fitness": result.best.fitness,
             "reevaluated_fitness": result.reevaluated_fitness,
-            "key": key_text(key) or repr(key),
+            **_key_entry(result.best),
             "description": setup.describe(result.best.candidate),
         }
         details = setup.details(result.best.candidate, result.best.fitness)
@@ -260,6 +313,11 @@ def _front_entry(setup: Setup, trial: int, individual: Individual) -> dict[str, 
     return {
         "trial": trial,
         "objectives": dict(zip(setup.objectives.names, individual.objectives, strict=True)),
-        "key": key_text(individual.key) or repr(individual.key),
+        **_key_entry(individual),
         "description": setup.describe(individual.candidate),
     }
+
+
+def _key_entry(individual: Individual) -> dict[str, str]:
+    """Its key; none without a technique, which computes no keys."""
+    return {} if individual.key is None else {"key": key_text(individual.key) or repr(individual.key)}

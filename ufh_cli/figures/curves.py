@@ -25,7 +25,7 @@ def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fi
     quantity : {"best_fitness", "test_fitness"}
         The fitness that the search saw, or that of the same candidates on unseen data.
     """
-    if all(np.isnan([row[quantity] for rows in one.curves.values() for row in rows]).all() for one in series):
+    if all(np.isnan(getattr(curve, quantity)).all() for one in series for curve in one.curves.values()):
         raise InputError("fitness on unseen data was not followed; run with --set reevaluate=improvements")
     with figure(out, notice_of(series)) as (_, axes):
         draw_bands(axes, series, quantity)
@@ -56,6 +56,4 @@ def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Seque
 
 def band_of(series: Series, grid: np.ndarray, quantity: str) -> Band:
     """The mean curve of a series and its standard error on `grid`."""
-    return average(
-        [([row["cost"] for row in rows], [row[quantity] for row in rows]) for rows in series.curves.values()], grid
-    )
+    return average([(curve.cost.tolist(), getattr(curve, quantity).tolist()) for curve in series.curves.values()], grid)

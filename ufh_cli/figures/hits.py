@@ -44,7 +44,8 @@ def with_cache(series: Sequence[Series]) -> Sequence[Series]:
 def hits_along(series: Series, trial: dict, grid: np.ndarray) -> np.ndarray:
     """Of one trial: 1 − evaluations / candidates at each cost of `grid`."""
     points = [(0.0, 0.0, 0.0)]
-    points += [(p["cost"], p["candidates"], p["evaluations"]) for p in series.curves.get(trial["trial"], [])]
+    if (curve := series.curves.get(trial["trial"])) is not None:
+        points += zip(curve.cost, curve.candidates, curve.evaluations, strict=True)
     points.append((trial["cost"], trial["candidates"], trial["evaluations"]))
     cost, candidates, evaluations = np.array(points).T
     return 1.0 - np.interp(grid, cost, evaluations) / np.interp(grid, cost, candidates)

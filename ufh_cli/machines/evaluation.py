@@ -12,9 +12,9 @@ from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import load_setup
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup, TaskValues
-from ufh_cli.core.workers import evaluate_as_asked
+from ufh_cli.core.workers import EvaluationFailed, evaluate_as_asked
 from ufh_cli.progress import preparation
-from ufh_cli.records.outcome import Outcome, lost
+from ufh_cli.records.outcome import RAISED, Outcome, lost
 
 _one_at_a_time = threading.Lock()  # a setup need not bear several threads, but a cluster's process may have some
 _KEPT = 4  # setups a process; they may hold large data, and trials are run setup by setup
@@ -75,11 +75,17 @@ def prepare(spec: SetupSpec) -> None:
 
 
 def evaluate(
-    spec: SetupSpec, candidate: Any, seed: int, hurdle: float | None = None, known: TaskValues | None = None
+    spec: SetupSpec,
+    candidate: Any,
+    seed: int,
+    hurdle: float | None = None,
+    known: TaskValues | None = None,
+    catch: bool = False,
 ) -> Outcome:
     """Evaluate `candidate` with the randomness of the word `seed`, as far as is asked for (see `evaluate_as_asked`).
 
-    When there is not enough memory the outcome says so; its cost is NaN, for nobody knows it.
+    When there is not enough memory the outcome says so; its cost is NaN, for nobody knows it. With `catch` so it does
+    where the setup raises.
     """
     with _one_at_a_time:
         setup = spec.make()
@@ -88,4 +94,8 @@ def evaluate(
             found = evaluate_as_asked(setup, candidate, Rng.from_word(seed), hurdle, known)
         except MemoryError:
             return lost("memory", time.perf_counter() - start)
+        except EvaluationFailed:
+            if not catch:
+                raise
+            return lost(RAISED, time.perf_counter() - start)
         return Outcome(found, time.perf_counter() - start)

@@ -74,6 +74,8 @@ class ParallelWorkers:
         Told now and then which evaluations are under way.
     keep : bool
         Whether the site may go on to serve another trial.
+    catch : bool
+        Whether a candidate whose evaluation raises is lost, rather than the search.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ParallelWorkers:
         attempts: int = 3,
         watch: Callable[[Sequence[Running]], None] | None = None,
         keep: bool = False,
+        catch: bool = False,
     ) -> None:
         self.clock = 0.0
         self.busy = 0
@@ -96,6 +99,7 @@ class ParallelWorkers:
         self._attempts = attempts
         self._watch = watch
         self._keep = keep
+        self._catch = catch
         self._looked = 0.0
         self._proposed = 0
         self._hits: deque[Job] = deque()
@@ -188,7 +192,8 @@ class ParallelWorkers:
         while self._queue and len(self._running) < self._capacity:
             running = self._queue.popleft()
             job = running.job
-            future = self._site.start(evaluate, self._spec, job.individual.candidate, job.seed, job.hurdle, job.known)
+            asked = (job.individual.candidate, job.seed, job.hurdle, job.known, self._catch)
+            future = self._site.start(evaluate, self._spec, *asked)
             self._running[future] = running
 
     def _collect(self, future: Future[Outcome]) -> None:

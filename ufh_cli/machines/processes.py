@@ -193,7 +193,7 @@ class _Told:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         if isinstance(error, Exception):
-            error.add_note("In a worker process:\n" + "".join(traceback.format_tb(trace)))
+            error.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)))
             self.error = error
         return self.error is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import json
 import math
@@ -45,8 +46,8 @@ class Results:
         The tables of ``experiment.toml``.
     over : list of str
         The swept keys.
-    trials, curves : list of dict
-        The rows of the CSV files, numbers as numbers.
+    trials : list of dict
+        The rows of ``trials.csv``, numbers as numbers; for ``curves.csv`` see `curves.read_curves`.
     best : list of dict
         The entries of ``best.json``.
     front : list of dict
@@ -59,7 +60,6 @@ class Results:
         self.experiment = read_experiment(path)
         self.over = list(self.experiment.get("over", {}))
         self.trials = self._once(read_table(path / "trials.csv", (*self.over, *trial_columns(self.experiment))))
-        self.curves = read_table(path / "curves.csv", (*self.over, *CURVE_COLUMNS))
         self.best = read_best(path / "best.json")
         self.front = read_front(path / "front.json")
 
@@ -120,14 +120,16 @@ def read_experiment(path: Path) -> dict[str, Any]:
 
 
 def make_provenance(fingerprint: str, notice: str) -> dict[str, Any]:
-    """What made the results: versions of ufh, Python and the libraries that matter, and the data."""
+    """What made the results: versions of ufh, Python and the libraries that matter, the data, when and where."""
     versions = {"ufh": __version__}
     for library in _LIBRARIES:
         try:
             versions[library] = version(library)
         except PackageNotFoundError:
             continue
-    return {"data": fingerprint, "notice": notice, "python": platform.python_version(), "versions": versions}
+    run = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "host": platform.node()}
+    python = platform.python_version()
+    return {"data": fingerprint, "notice": notice, "python": python, "versions": versions, "run": run}
 
 
 def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> list[str]:
@@ -235,7 +237,8 @@ def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
         and isinstance(objectives, dict)
         and len(objectives) > 1
         and all(type(value) in (int, float) for value in objectives.values())
-        and all(isinstance(entry.get(name), str) for name in ("key", "description"))
+        and isinstance(entry.get("description"), str)
+        and isinstance(entry.get("key", ""), str)
     )
 
 

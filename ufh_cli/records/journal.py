@@ -28,12 +28,12 @@ import xxhash
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.setup import Evaluation, TaskValues
 from ufh_cli.files import lines, open_to_write
-from ufh_cli.records.outcome import FINISHED
+from ufh_cli.records.outcome import FINISHED, RAISED
 
 FORMAT = "ufh journal"
 VERSION = 1
 JOURNAL = "journal.jsonl"
-_STATUSES = (FINISHED, "died", "timeout", "memory")
+_STATUSES = (FINISHED, "died", "timeout", "memory", RAISED)
 _HEXADECIMAL = re.compile("-?[0-9a-f]{1,16}")
 _BEGINNING = b'{"cell": '
 _BLOCK = 1 << 20  # bytes

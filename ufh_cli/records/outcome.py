@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ufh_cli.core.setup import Evaluation
 
 FINISHED = "finished"
+RAISED = "raised"  # the setup's evaluation did
 
 
 class Outcome(NamedTuple):

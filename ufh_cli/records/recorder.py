@@ -136,7 +136,10 @@ class Recorder:
         """What ``experiment.toml`` says; as many trials as were ever asked for."""
         trials = experiment["trials"]
         if (self.path / "experiment.toml").exists():
-            trials = max(trials, read_experiment(self.path)["trials"])
+            old = read_experiment(self.path)
+            trials = max(trials, old["trials"])
+            if "run" in old["provenance"]:  # when and how it was begun
+                provenance = {**provenance, "run": old["provenance"]["run"]}
         return {**experiment, "trials": trials, "provenance": provenance}
 
     def _check_same(self, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:

@@ -105,7 +105,9 @@ class Replay:
     def evaluate(self, job: Job) -> Evaluation:
         """For simulated workers, which evaluate in the order of proposals: answer, or evaluate here and record."""
         if self._left:
-            return self.answer(job).evaluation
+            outcome = self.answer(job)
+            job.lost = outcome.status != FINISHED
+            return outcome.evaluation
         start = time.perf_counter()
         outcome = Outcome(evaluate_job(self._setup, job), time.perf_counter() - start)
         self.record(job, outcome, job.number + 1)
