@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ufh_cli.analyses.rows import summary_rows
 from ufh_cli.analyses.series import Series
 from ufh_cli.analyses.tables import mean_text
 
@@ -39,12 +40,31 @@ def summary_texts(series: Sequence[Series]) -> list[dict[str, str]]:
     return rows
 
 
+def result_tables(series: Sequence[Series]) -> dict[str, Any]:
+    """All that ``ufh show`` can tell of the cells of one experiment, for JSON."""
+    results = series[0].results
+    return {
+        "name": results.name,
+        "notice": results.notice,
+        "experiment": results.experiment,
+        "cells": [
+            {**row, "swept": one.swept, "best": one.best(), "trials": one.trials}
+            for row, one in zip(summary_rows(series), series, strict=True)
+        ],
+    }
+
+
+def marked_up(rows: Sequence[Row], form: str) -> str:
+    """`rows` in the form ``latex``, ``markdown`` or ``json``."""
+    return {"latex": latex, "markdown": markdown, "json": json_text}[form](rows)
+
+
 def latex(rows: Sequence[Row]) -> str:
     """A ``tabular`` with the rules of the package booktabs; the columns of numbers aligned right."""
     left = _left(rows)
     lines = [rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(rows[0]) - left)}}}", r"\toprule"]
     lines += [" & ".join(_escaped(key, _LATEX) for key in rows[0]) + r" \\", r"\midrule"]
-    lines += [" & ".join(_escaped(_text(value), _LATEX) for value in row.values()) + r" \\" for row in rows]
+    lines += [" & ".join(_latex_text(_text(value)) for value in row.values()) + r" \\" for row in rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
@@ -94,6 +114,11 @@ def _is_number(text: str) -> bool:
 
 def _text(value: Any) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _latex_text(text: str) -> str:
+    """A text escaped; a number's minus is one, and no hyphen."""
+    return f"$-${text[1:]}" if text[:1] == "-" and _is_number(text) else _escaped(text, _LATEX)
 
 
 def _escaped(text: str, signs: Mapping[str, str]) -> str:
