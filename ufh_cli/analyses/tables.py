@@ -92,9 +92,9 @@ def print_summary(series: Sequence[Series]) -> None:
         row = [
             *(one.swept.values() if keys else [one.label]),
             str(len(one.trials)),
-            *(_mean(one.column(name), 5) for name in ("auc", "best_fitness", "reevaluated_fitness")),
+            *(mean_text(one.column(name), 5) for name in ("auc", "best_fitness", "reevaluated_fitness")),
             *(f"{one.column(name).mean():,.0f}" for name in ("candidates", "evaluations")),
-            _mean(one.column("hit_fraction"), 3),
+            mean_text(one.column("hit_fraction"), 3),
         ]
         if counterfactual:
             row.append(_collision_rate(one))
@@ -226,7 +226,8 @@ def print_setups() -> None:
     console.print(table)
 
 
-def _mean(values: np.ndarray, digits: int) -> str:
+def mean_text(values: np.ndarray, digits: int) -> str:
+    """The mean of what is finite, and ± two standard errors where there are several."""
     values = values[np.isfinite(values)]
     if not values.size:
         return "–"

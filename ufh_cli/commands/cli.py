@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from ufh_cli import __version__, temporary_cache
-from ufh_cli.commands import analyses, data, results, search
+from ufh_cli.commands import analyses, data, listing, results, search
 from ufh_cli.commands.cache import cache_app
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ def ufh(
     """
 
 
-for room in (search, results, data, analyses):
+for room in (search, results, listing, data, analyses):
     room.register(app)
 app.add_typer(cache_app, name="cache")
 

@@ -59,13 +59,18 @@ def show(
     name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
     best: Annotated[bool, typer.Option("--best", help="Print the best candidate found.")] = False,
     each: Annotated[bool, typer.Option("--trials", help="A line a trial.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Print results as a table."""
+    from ufh_cli.analyses.markup import json_text, result_tables
     from ufh_cli.analyses.series import select
     from ufh_cli.analyses.tables import print_best, print_summary, print_trials
 
     series = select(name, results)
+    if json:
+        typer.echo(json_text(result_tables(series)), nl=False)
+        return
     (print_trials if each else print_summary)(series)
     if best:
         print_best(series)
@@ -77,19 +82,33 @@ def compare(
         str | None,
         typer.Argument(help="What to compare with. [default: each technique in FIRST with its baseline]"),
     ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="As a LaTeX table (booktabs).")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Tell whether one is better than another: differences with a confidence interval and a test."""
     from ufh_cli.analyses.baseline import with_baselines
+    from ufh_cli.analyses.markup import marked_up
+    from ufh_cli.analyses.rows import difference_rows
     from ufh_cli.analyses.series import select_all
     from ufh_cli.analyses.tables import print_differences
     from ufh_cli.configuration.errors import InputError
 
     series = select_all([first] if second is None else [first, second], results)
+    forms = [form for form, asked in (("latex", latex), ("markdown", markdown), ("json", json)) if asked]
+    if len(forms) > 1:
+        raise InputError(f"one form at a time: --{' or --'.join(forms)}")
     if second is None and len(series) > 2:
+        if forms:
+            typer.echo(marked_up(difference_rows(with_baselines(series)), forms[0]), nl=False)
+            return
         print_differences(with_baselines(series))
         return
     if len(series) != 2:
         labels = "; ".join(one.label for one in series)
         raise InputError(f"a comparison is between two, but {len(series)} are named ({labels}); use NAME:key=value")
+    if forms:
+        typer.echo(marked_up(difference_rows([(series[0], series[1])]), forms[0]), nl=False)
+        return
     print_differences([(series[0], series[1])])

@@ -15,11 +15,22 @@ from ufh_cli.core.setup import Setup
 
 GROUP = "ufh.setups"
 _OWN = Path(__file__).parents[2] / "setups"
+_given: dict[str, type[Setup]] = {}  # those of a notebook or script, which are not installed
 
 
 def setup_entry_points() -> dict[str, EntryPoint]:
     """The installed setups by name, not yet imported."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def give_setup(name: str, kind: type[Setup]) -> None:
+    """Let `name` be a setup in this process, as a notebook or a script defines one that is not installed."""
+    _given[name] = kind
+
+
+def given_setup(name: str) -> type[Setup] | None:
+    """The class that was given as `name`; None where it is an installed one's."""
+    return _given.get(name)
 
 
 @functools.lru_cache(maxsize=4)
@@ -36,9 +47,13 @@ def load_setup(name: str) -> type[Setup]:
     InputError
         When there is no such setup, or it cannot be imported, or is no `Setup`.
     """
+    if name in _given:
+        return _given[name]
     entries = _entry_points_along(tuple(sys.path))
     if name not in entries:
         entries = setup_entry_points()  # it may have been installed just now
+    if name not in entries and "." in name:
+        raise InputError(f"the setup {name} is not installed: a notebook or script defines it, and runs it by ufh.run")
     if name not in entries:
         raise InputError(f"unknown setup {name!r}; {nearest(name, entries)}")
     _find_our_own(entries[name])

@@ -25,6 +25,7 @@ from ufh_cli.core.trial import Trial
 from ufh_cli.experiment.side_by_side import Task, run_beside, run_here
 from ufh_cli.experiment.trials import Surroundings, is_parallel, make_setup, make_trial, setup_spec
 from ufh_cli.experiment.warm import journal_digest, warm_evaluations
+from ufh_cli.machines.given import bringing_setup
 from ufh_cli.machines.parallel import Running
 from ufh_cli.machines.sites import LocalSite, Site, ignore_interrupts
 from ufh_cli.progress import Bar, progress_bar
@@ -276,7 +277,7 @@ def _run(
         jobs = min(jobs or _default_jobs(experiment, surroundings), len(tasks))
         if jobs <= 1:
             return run_here(experiment.cells, tasks, surroundings, follow.trial, follow.workers)
-        site = LocalSite(jobs)
+        site = LocalSite(jobs, prepare=bringing_setup(experiment.cells[0].config.setup))
     return run_beside(experiment.cells, tasks, site, surroundings)
 
 

@@ -68,6 +68,11 @@ def _made(name: str, options: str) -> Setup:
         raise InputError(f"setup {name}: {error}") from error
 
 
+def forget_setups() -> None:
+    """Make each setup anew when it is next asked for: a notebook may have defined one again."""
+    _made.cache_clear()
+
+
 def prepare(spec: SetupSpec) -> None:
     """Make the setup in a new process, so that the first evaluation need not."""
     with _one_at_a_time:

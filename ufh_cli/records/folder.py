@@ -139,7 +139,7 @@ def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance
     old = read_experiment(path)
     before = old.pop("provenance", {})
     lines = differences(decisive(old, provenance), decisive(experiment, provenance))
-    for what, default in (("data", ""), ("warm", {})):
+    for what, default in (("data", ""), ("warm", {}), ("class", ""), ("source", "")):
         if before.get(what, default) != provenance.get(what, default):
             lines.append(f"{what}: {before.get(what, default)!r} there, {provenance.get(what, default)!r} now")
     return lines

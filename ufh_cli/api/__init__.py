@@ -1,0 +1,1 @@
+"""`ufh` from Python: what a notebook or a script calls. Its names are those of `ufh_cli`, loaded when used."""

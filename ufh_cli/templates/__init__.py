@@ -1,0 +1,1 @@
+"""What ``ufh new`` copies: a package with a search space of its own, under the name ``myspace``."""
