@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 Progress = Callable[[int, int | None], None]
 """Takes what is done and what there is to do, in steps or bytes."""
+
+_LONGEST_TEXT, _LONGEST_LINE = 100_000, 10_000  # characters
 
 
 def data_directory() -> Path:
@@ -25,3 +29,30 @@ def data_directory() -> Path:
     from platformdirs import user_data_dir
 
     return Path(user_data_dir("ufh", appauthor=False))
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """The file at `path`, open for reading bytes; anything but a regular file is refused rather than waited for.
+
+    Raises
+    ------
+    ValueError
+        It is a pipe, a device or a folder, or a link to one.
+    OSError
+        It cannot be opened.
+    """
+    # A pipe that no one writes to would hold up an opening that waits.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path} is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def check_length(text: str) -> None:
+    """`ValueError` in one line when a candidate's text is longer than any that could be meant."""
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"a candidate's text has up to {_LONGEST_TEXT:,} characters, this one {len(text):,}")
+    longest = max(map(len, text.splitlines()), default=0)
+    if longest > _LONGEST_LINE:
+        raise ValueError(f"a line of a candidate's text has up to {_LONGEST_LINE:,} characters, this one {longest:,}")

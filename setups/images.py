@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from setups.data import open_regular
 from setups.tensorflow_runtime import load_tensorflow
 from ufh_cli.core.names import nearest
 
@@ -23,6 +25,9 @@ REMEDIES = {
     "options.images=FOLDER",
 }
 """Of what keras can load: how to do without it."""
+
+MOST_BYTES = 2 << 30
+"""So large may the images of a file be once they are unpacked."""
 
 _SECONDS = 30.0  # without a sign of the host
 
@@ -97,9 +102,41 @@ def npz_images(path: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]
 
 def _read(file: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]) -> Arrays:
     try:
-        if not zipfile.is_zipfile(file):  # numpy would read it as something else, for instance as .npy
-            raise ValueError("it is no .npz archive, as numpy.savez writes them")
-        with np.load(file, allow_pickle=False) as arrays:
-            return checked(arrays)
+        with open_regular(file) as stream:
+            if not zipfile.is_zipfile(stream):  # numpy would read it as something else, for instance as .npy
+                raise ValueError("it is no .npz archive, as numpy.savez writes them")
+            with zipfile.ZipFile(stream) as archive:
+                _check_members(archive)
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as arrays:
+                return checked(arrays)
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # Runtime: encrypted
         raise ValueError(f"cannot use the images in {file}: {error}") from None
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Refuse what would take all memory, by what the members say of themselves; zipfile reads no more than that."""
+    members = archive.infolist()
+    size = sum(member.file_size for member in members)
+    if size > MOST_BYTES:
+        raise ValueError(f"it unpacks to {size:,} bytes, more than {MOST_BYTES:,}")
+    for member in members:
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{member.filename} is compressed in a way that numpy.savez never uses")
+        try:
+            with archive.open(member) as content:
+                version = np.lib.format.read_magic(content)
+                if version not in ((1, 0), (2, 0)):
+                    raise ValueError(f"the format's version is {version}")
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(content)
+        except (ValueError, SyntaxError, tokenize.TokenError, RecursionError, OverflowError, MemoryError) as error:
+            said = " ".join(str(error).split())[:100]
+            raise ValueError(f"{member.filename} is no array as numpy writes them: {said}") from None
+        values = 1
+        for side in shape:
+            values *= side
+        if dtype.hasobject:
+            raise ValueError(f"{member.filename} holds objects, which are never read (allow_pickle=False)")
+        if min(shape, default=0) < 0 or values * dtype.itemsize > member.file_size:
+            raise ValueError(f"{member.filename} says that it has a shape and type that it does not have room for")

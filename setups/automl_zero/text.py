@@ -22,6 +22,7 @@ import numpy as np
 
 from setups.automl_zero.operations import MATRIX_CONSTANT, OPERATIONS, SCALAR_CONSTANT, VECTOR_CONSTANT
 from setups.automl_zero.program import FUNCTIONS, Instruction, Memory, Program, instruction_error, pack, unpack
+from setups.data import check_length
 from ufh_cli.core.names import nearest
 
 LEGEND = "# sX, vX, mX: scalar, vector, matrix at address X; s0 = label, s1 = prediction, v0 = features"
@@ -36,7 +37,8 @@ _HEAVISIDE = re.compile(r"(heaviside\(\w+),1(?:\.0*)?\)")
 _RECIPROCAL = re.compile(r"^1\.0*/")  # the only number in a form without constants
 _CONSTANT = re.compile(rf"(?<![\w=.])(?>{_NUMBER})(?!/)")
 _INDEX = re.compile(rf"(?:F\*)?({_NUMBER})")
-_BLANKS = re.compile(r"\s*([^\w.\s])\s*")  # around punctuation they mean nothing
+# Around punctuation blanks mean nothing. A run of them is looked at once, from its start: else the time is quadratic.
+_BLANKS = re.compile(r"(?:(?<!\s)\s++)?+([^\w.\s])\s*+")
 _LINE = re.compile(r"([svm])(\d+)(?:\[(.*)\])?$")
 
 
@@ -105,6 +107,7 @@ def parse_program(text: str, memory: Memory, features: int | None = None) -> Pro
         One line with the number of the line in `text`: a missing or repeated function, an unknown
         instruction, an address out of range or one that cannot be written.
     """
+    check_length(text)
     functions: dict[int, list[Instruction]] = {}
     current: list[Instruction] | None = None
     for number, line in enumerate(text.splitlines(), start=1):

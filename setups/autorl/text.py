@@ -18,6 +18,7 @@ from setups.autorl.formula import formula
 from setups.autorl.graph import FIRST, INPUT_TYPES, INPUTS, Graph, Node, live, node_error
 from setups.autorl.operations import NUMBERS, OPERATIONS
 from setups.autorl.types import Type
+from setups.data import check_length
 from ufh_cli.core.names import nearest
 
 _LINE = re.compile(r"([^\W\d]\w*)\s*=\s*([\w.]+)\s*\(([^()]*)\)")
@@ -44,6 +45,7 @@ def parse_graph(text: str) -> Graph:
         One line with the number of the line in `text`: no node, an unknown operation or value, types that do not fit;
         or that the last node is no loss.
     """
+    check_length(text)
     indices = {name: i for i, name in enumerate(INPUTS)}
     known = list(INPUT_TYPES)
     nodes: list[Node] = []

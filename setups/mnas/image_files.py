@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from setups.images import Arrays, npz_images
+from setups.data import open_regular
+from setups.images import MOST_BYTES, Arrays, npz_images
 
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -20,7 +21,7 @@ IDX_FILES = {
 
 _UNSIGNED_BYTES = 8  # the code of the type in IDX files
 
-_LARGEST_LABEL = 65_535  # a class each, and a row of weights
+_LARGEST_LABEL = 999  # a class each, and a row of weights
 
 
 def read_image_files(path: Path) -> Arrays:
@@ -55,10 +56,11 @@ def _idx_file(folder: Path, name: str) -> Path:
 
 def _read_idx(file: Path) -> np.ndarray:
     try:
-        content = file.read_bytes()
-        if file.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:  # OSError: also no gzip, or a wrong checksum
+        with open_regular(file) as stream, gzip.open(stream) if file.suffix == ".gz" else stream as unpacked:
+            content = unpacked.read(MOST_BYTES + 1)  # a small file can unpack to any size
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # OSError: also no gzip, or a wrong checksum
         raise ValueError(f"cannot read {file}: {error}") from None
     sides = content[3] if len(content) > 3 else 0
     header = 4 + 4 * sides

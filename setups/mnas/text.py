@@ -11,6 +11,7 @@ from __future__ import annotations
 import reprlib
 from typing import Any, NamedTuple
 
+from setups.data import check_length
 from setups.mnas.cost_model import Cost, block_costs, total
 from setups.mnas.layers import block_layers, without_function
 from setups.mnas.space import OPS, Architecture, Block, Space, block_choices
@@ -39,6 +40,7 @@ def parse_architecture(space: Space, text: str) -> Architecture:
         In one line, with the number of the line in `text`: a block that is missing, repeated or too many, an unknown
         name, a field that is missing, or a value that it cannot have.
     """
+    check_length(text)
     blocks: dict[int, Block] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         code = line.split("#", 1)[0].strip()

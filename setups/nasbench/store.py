@@ -12,7 +12,7 @@ from pathlib import Path
 
 import xxhash
 
-from setups.data import Progress, data_directory
+from setups.data import Progress, data_directory, open_regular
 from setups.nasbench.table import REQUIRED, SOURCES, Table, is_surrogate_table, write_table
 from ufh_cli.core.names import nearest
 
@@ -97,7 +97,7 @@ def _check_access(path: Path) -> None:
     """Refuse a table that is there but may not be read, and a place where none may be written."""
     try:
         for file in path.iterdir():
-            file.open("rb").close()
+            open_regular(file).close()
     except PermissionError as error:
         raise ValueError(
             f"cannot read the surrogate's table in {path}: {error.strerror or error}; {_ANOTHER_DIRECTORY}"

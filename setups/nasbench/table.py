@@ -19,6 +19,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 import tokenize
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ from typing import Any
 
 import numpy as np
 import xxhash
+
+from setups.data import open_regular
 
 FORMAT = "ufh nasbench accuracy table"
 VERSION = 1
@@ -83,8 +86,8 @@ class Table:
         path : path
             The table's directory.
         verify : bool
-            Read every byte and compare the checksums too. Without it only the manifest, the files' sizes, their headers
-            and the order of the cells are checked, which takes milliseconds.
+            Read every byte and compare the checksums too. Without it only the manifest, the files' sizes, their
+            headers, the order of the cells and the range of the values are checked.
 
         Raises
         ------
@@ -97,6 +100,11 @@ class Table:
         cells = columns["cells"]
         if not np.all(cells[1:] > cells[:-1]):
             raise ValueError(f"{path} is damaged: cells.npy is not in ascending order")
+        for name, column in columns.items():
+            try:
+                _check_values(name, column)
+            except ValueError as error:
+                raise ValueError(f"{path} is damaged: {error}") from None
         if verify:
             for name, entry in manifest["columns"].items():
                 if _checksum(path / f"{name}.npy") != entry["xxh3_128"]:
@@ -178,7 +186,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of the table at `path`, everything that is used later checked."""
     file = path / _MANIFEST
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             manifest = json.loads(stream.read(_MANIFEST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"{path} holds no accuracy table (there is no {_MANIFEST})") from None
@@ -217,7 +225,10 @@ def _entry_fits(name: str, entry: Any, n: int) -> bool:
 def _map_column(path: Path, name: str, entry: dict[str, Any]) -> np.ndarray:
     file = path / f"{name}.npy"
     try:
-        size = file.stat().st_size
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            raise ValueError("it is no regular file")
+        size = found.st_size
         if size != entry["bytes"]:
             raise ValueError(f"it has {size} bytes instead of {entry['bytes']}")
         # open_memmap, unlike numpy.load, opens no other format and refuses pickled objects without a switch.
@@ -247,10 +258,16 @@ def _check_columns(columns: Mapping[str, np.ndarray]) -> None:
             continue
         if column.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f"the column {name!r} must be float32 or float64, not {column.dtype}")
-        highest = 1.0 if name.startswith("accuracy") else np.finfo(np.float32).max
-        low, high = float(column.min()), float(column.max())
-        if not 0.0 <= low <= high <= highest:
-            raise ValueError(f"the column {name!r} must lie between 0 and {highest:g}; it reaches from {low} to {high}")
+        _check_values(name, column)
+
+
+def _check_values(name: str, column: np.ndarray) -> None:
+    if name == "cells":
+        return
+    highest = 1.0 if name.startswith("accuracy") else np.finfo(np.float32).max
+    low, high = float(column.min()), float(column.max())
+    if not 0.0 <= low <= high <= highest:  # false for NaN too
+        raise ValueError(f"the column {name!r} must lie between 0 and {highest:g}; it reaches from {low} to {high}")
 
 
 def _check_replaceable(path: Path) -> None:
@@ -300,7 +317,7 @@ def _publish(staging: Path, path: Path) -> Table:
 def _checksum(path: Path) -> str:
     digest = xxhash.xxh3_128()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while block := file.read(1 << 22):
                 digest.update(block)
     except OSError as error:

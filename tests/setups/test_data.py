@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from setups.data import data_directory
+import pytest
+
+from setups.data import check_length, data_directory, open_regular
 from setups.mnas.images import fetched_path
 from setups.nasbench.store import official_path
 
@@ -18,3 +21,22 @@ def test_the_data_directory_can_be_chosen(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.delenv("UFH_DATA")
     assert data_directory().is_absolute()
     assert data_directory().name == "ufh"
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    with open_regular(tmp_path / "file") as stream:
+        assert stream.read() == b"content"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    for name in ("pipe", "endless"):
+        with pytest.raises(ValueError, match="no regular file"):
+            open_regular(tmp_path / name)
+
+
+def test_long_texts_of_candidates_are_refused_with_the_limit():
+    check_length("x\n" * 50_000)
+    with pytest.raises(ValueError, match="up to 100,000 characters, this one 100,001"):
+        check_length("x\n" * 50_000 + "x")
+    with pytest.raises(ValueError, match="up to 10,000 characters, this one 10,001"):
+        check_length("x" * 10_001)

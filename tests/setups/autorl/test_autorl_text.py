@@ -128,7 +128,7 @@ def test_formula_of_a_long_chain_stays_short():
         (START + "Abs(q)", "^line 3: expected a node like"),
         (START + "x = Abs(q) y", "^line 3: expected a node like"),
         (START + "2x = Abs(q)", "^line 3: expected a node like"),
-        (START + "x = " + "A" * 10_000 + "(q)", r"^line 3: unknown operation 'A{57}\.\.\.'"),
+        (START + "x = " + "A" * 9_000 + "(q)", r"^line 3: unknown operation 'A{57}\.\.\.'"),
         ("l = QValueList(q_param, s_tm1)", "^the last node is the loss, so it is a FLOAT; l is a LIST$"),
         ("x = Add(reward, discount)", "^the last node, x, does not depend on q_param"),
         (START + "x = Abs(reward)", "^the last node, x, does not depend on q_param"),

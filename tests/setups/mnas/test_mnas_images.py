@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -185,3 +186,24 @@ def test_what_was_fetched_is_found(tmp_path, monkeypatch):
     np.savez(path, **arrays(channels=3))
     assert fetch_images("cifar10") == path
     assert load_images("cifar10").train.shape == (30, 6, 6, 3)
+
+
+@pytest.mark.parametrize("shape", ["(-1,)", f"({10**30},)", "(9, 9", "(4000,)"])
+def test_headers_that_say_what_cannot_be_are_refused(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(100)
+    with zipfile.ZipFile(tmp_path / "images.npz", "w") as archive:
+        archive.writestr("x_train.npy", member)
+    with pytest.raises(ValueError, match=r"cannot use the images in .*x_train\.npy") as caught:
+        load_images(str(tmp_path / "images.npz"))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_compression_and_too_many_classes_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "images.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x_train.npy", b"")
+    with pytest.raises(ValueError, match="compressed in a way"):
+        load_images(str(tmp_path / "images.npz"))
+    np.savez(tmp_path / "images.npz", x_train=np.zeros((2, 8, 8)), y_train=np.array([0, 1000]))
+    with pytest.raises(ValueError, match="labels from 0 to 999"):
+        load_images(str(tmp_path / "images.npz"))

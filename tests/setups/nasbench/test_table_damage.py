@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -139,3 +140,18 @@ def test_damage_gives_one_clear_line_or_does_no_harm(whole_table, data) -> None:
         assert all(np.array_equal(loaded.columns[column], values) for column, values in columns_of().items())
         outcome = loaded.source
     assert "\n" not in outcome
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e30, -0.5])
+def test_impossible_accuracies_are_refused(table_path: Path, value: float) -> None:
+    column = np.load(table_path / "accuracy108.npy")
+    column[1, 2, 0, 1] = value
+    np.save(table_path / "accuracy108.npy", column)
+    assert_refused(table_path, "'accuracy108' must lie between 0 and 1")
+
+
+def test_pipes_are_not_waited_for(table_path: Path) -> None:
+    for name in ("time4.npy", "manifest.json"):
+        (table_path / name).unlink()
+        os.mkfifo(table_path / name)
+        assert_refused(table_path, "no regular file")
