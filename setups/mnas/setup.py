@@ -70,6 +70,9 @@ class Mnas(Setup[Architecture]):
         Training's length, and examples a step.
     learning_rate : float
         Adam's, at its highest.
+    trainings : int
+        The fitness is the mean of so many trainings, each from other initial weights and with the images in another
+        order; each costs its examples. Re-evaluation trains once.
     latency : {"model", "measured"}
         By the cost model, the same everywhere; or measured on this machine, which is not reproducible.
     latency_repeats : int
@@ -106,6 +109,7 @@ class Mnas(Setup[Architecture]):
         steps: int = 100,
         batch_size: int = 32,
         learning_rate: float = 0.01,
+        trainings: int = 1,
         latency: Literal["model", "measured"] = "model",
         latency_repeats: int = 101,
         latency_target: float = 0.0,
@@ -113,7 +117,7 @@ class Mnas(Setup[Architecture]):
         hash_examples: int = 10,
         hash_steps: int = 1,
     ) -> None:
-        _check_counts(steps=steps, batch_size=batch_size, latency_repeats=latency_repeats)
+        _check_counts(steps=steps, batch_size=batch_size, trainings=trainings, latency_repeats=latency_repeats)
         _check_numbers(learning_rate, latency_target, latency_weight)
         self._measured = one_of("latency", latency, ("model", "measured")) == "measured"
         one_of("size", size, ("lite", "paper"))
@@ -134,6 +138,7 @@ class Mnas(Setup[Architecture]):
             hash_steps=hash_steps,
             hash_examples=hash_examples,
         )
+        self._trainings = trainings
         self._repeats = latency_repeats
         self._weight = latency_weight
         # By the model also where latencies are measured: every process must have the same target.
@@ -153,9 +158,11 @@ class Mnas(Setup[Architecture]):
         return outputs(self._space, self._layers(candidate), self._images, self._settings)
 
     def evaluate(self, candidate: Architecture, rng: Rng) -> Evaluation:
-        """Train the network and measure its accuracy on images held out of training."""
-        found = training.train(self._space, self._layers(candidate), self._images, self._settings, _seed(rng))
-        return Evaluation(found.validation_accuracy * self._factor(candidate), float(found.examples))
+        """Train the network `trainings` times; its mean accuracy on images held out of training."""
+        seeds = [_seed(rng) for _ in range(self._trainings)]
+        found = training.train_each(self._space, self._layers(candidate), self._images, self._settings, seeds)
+        accuracy = sum(one.validation_accuracy for one in found) / len(found)
+        return Evaluation(accuracy * self._factor(candidate), float(sum(one.examples for one in found)))
 
     def reevaluate(self, candidate: Architecture, rng: Rng) -> float:
         """The same for the test set, after training from other initial weights."""

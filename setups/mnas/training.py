@@ -67,21 +67,35 @@ def train(space: Space, layers: Sequence[Layer], images: Images, settings: Train
     MemoryError
         When tensorflow has not enough memory.
     """
+    return train_each(space, layers, images, settings, [seed])[0]
+
+
+def train_each(
+    space: Space, layers: Sequence[Layer], images: Images, settings: TrainingSettings, seeds: Sequence[int]
+) -> list[Trained]:
+    """Train the network once from each of `seeds`: the same bytes as `train` of each, with one trace for all.
+
+    Raises
+    ------
+    MemoryError
+        When tensorflow has not enough memory.
+    """
     network = Network(space, layers)
+    found = []
     with out_of_memory_as_memory_error():
-        weights = _descend(network, images, settings, seed)
-        return Trained(
-            weights,
-            accuracy(network, weights, images.valid, images.valid_labels),
-            settings.steps * settings.batch_size,
-        )
+        descend = _descent(network, images, settings)
+        for seed in seeds:
+            weights = descend(seed)
+            right = accuracy(network, weights, images.valid, images.valid_labels)
+            found.append(Trained(weights, right, settings.steps * settings.batch_size))
+    return found
 
 
 def reevaluate(space: Space, layers: Sequence[Layer], images: Images, settings: TrainingSettings, seed: int) -> float:
     """Accuracy on the test set after training from other initial weights; from 0 to 1."""
     network = Network(space, layers)
     with out_of_memory_as_memory_error():
-        weights = _descend(network, images, settings, seed)
+        weights = _descent(network, images, settings)(seed)
         return accuracy(network, weights, images.test, images.test_labels)
 
 
@@ -97,15 +111,20 @@ def accuracy(network: Network, weights: Weights, images: np.ndarray, labels: np.
     return right / len(images)
 
 
-def _descend(network: Network, images: Images, settings: TrainingSettings, seed: int) -> Weights:
-    """The weights after training."""
+def _descent(network: Network, images: Images, settings: TrainingSettings) -> Callable[[int], Weights]:
+    """What gives the weights after training from a seed; tracing is done once, before."""
     tf = load_tensorflow()
-    state = initial_state(network, seed)
-    step = traced_step(network, state, images, settings.batch_size)
-    for number, chosen in enumerate(batches(len(images.train), settings.batch_size, settings.steps, seed)):
-        few, labels = tf.constant(images.train[chosen]), tf.constant(images.train_labels[chosen])
-        state, _ = step(state, few, labels, tf.constant(rate(settings, number), tf.float32))
-    return Weights(state.trained.numpy(), state.moving.numpy())
+    step = traced_step(network, initial_state(network, 0), images, settings.batch_size)
+    rates = [tf.constant(rate(settings, number), tf.float32) for number in range(settings.steps)]
+
+    def descend(seed: int) -> Weights:
+        state = initial_state(network, seed)
+        chosen = batches(len(images.train), settings.batch_size, settings.steps, seed)
+        for now, few in zip(rates, chosen, strict=True):
+            state, _ = step(state, tf.constant(images.train[few]), tf.constant(images.train_labels[few]), now)
+        return Weights(state.trained.numpy(), state.moving.numpy())
+
+    return descend
 
 
 def traced_step(network: Network, state: State, images: Images, batch_size: int) -> Callable[..., Any]:
