@@ -31,6 +31,7 @@ from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 
+_MOST_TRAININGS = 64  # at once, in memory
 _HASHED_IMAGE = 10.0  # training examples that take as long
 
 
@@ -117,7 +118,9 @@ class Mnas(Setup[Architecture]):
         hash_examples: int = 10,
         hash_steps: int = 1,
     ) -> None:
-        _check_counts(steps=steps, batch_size=batch_size, trainings=trainings, latency_repeats=latency_repeats)
+        _check_counts(steps=steps, batch_size=batch_size, latency_repeats=latency_repeats)
+        if not 1 <= trainings <= _MOST_TRAININGS:
+            raise ValueError(f"trainings must be from 1 to {_MOST_TRAININGS}, got {trainings}")
         _check_numbers(learning_rate, latency_target, latency_weight)
         self._measured = one_of("latency", latency, ("model", "measured")) == "measured"
         one_of("size", size, ("lite", "paper"))
