@@ -7,6 +7,7 @@ from them, and a test holds the two against each other. The functions work on te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from math import prod
 from typing import Any, NamedTuple
 
@@ -150,7 +151,7 @@ class _Pass:
         pieces = raw.SplitV(value=rows, size_splits=sizes, axis=1, num_split=len(sizes))
         return (
             raw.Reshape(tensor=piece, shape=[-1] if shape is None or len(shape) == 1 else [k, *shape])
-            for piece, shape in zip(pieces, shapes or [None] * len(sizes), strict=True)
+            for piece, shape in zip(pieces, shapes or repeat(None, len(sizes)), strict=True)
         )
 
     def run(self, images: Tensor) -> tuple[Tensor, Tensor]:
