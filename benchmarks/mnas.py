@@ -3,9 +3,10 @@
     python benchmarks/mnas.py [--networks N] [--seed S] [--no-keras]
 
 For random architectures of the lite space on scikit-learn's digits it prints seconds of an evaluation, milliseconds of
-a hash and their ratio; and, for the raw operations and for Keras layers, seconds to build and trace the step of
-training and to run it for the first time, and milliseconds of a further step. All is processor time, of one thread of
-tensorflow's without oneDNN, in one process; the two ways are measured in turn for each network.
+a hash and their ratio; seconds of several trainings of a network, one after the other and all at once; and, for the raw
+operations and for Keras layers, seconds to build and trace the step of training and to run it for the first time, and
+milliseconds of a further step. All is processor time, of one thread of tensorflow's without oneDNN, in one process; two
+ways are measured in turn for each network.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from setups.mnas.images import Images, load_images
 from setups.mnas.layers import Layer, layers
 from setups.mnas.network import Network
 from setups.mnas.space import Space, lite_space, random_architecture
-from setups.mnas.training import TrainingSettings, initial_state, traced_step, train
+from setups.mnas.training import TrainingSettings, initial_state, traced_step, train, train_each
 from setups.tensorflow_runtime import load_tensorflow
 from ufh_cli.core.rng import Rng
 
+TRAININGS = 4
 STEPS = 30  # of which the median is taken
 
 
@@ -94,6 +96,20 @@ def keras_timing(space: Space, network_layers: Sequence[Layer], images: Images, 
     return timing
 
 
+def show_trainings(
+    space: Space, networks: Sequence[Sequence[Layer]], images: Images, settings: TrainingSettings
+) -> None:
+    """Several trainings of each network, one after the other and at once, in turn."""
+    seeds = range(1, TRAININGS + 1)
+    single, together = [], []
+    for network in networks:
+        single.append(seconds(lambda n=network: [train(space, n, images, settings, seed) for seed in seeds]))
+        together.append(seconds(lambda n=network: train_each(space, n, images, settings, seeds)))
+    show(f"{TRAININGS} trainings, one after the other", single, "s")
+    show(f"{TRAININGS} trainings at once", together, "s")
+    print(f"{'sum one after the other / sum at once':<44}{sum(single) / sum(together):9.3g}")
+
+
 def show(name: str, values: Sequence[float], unit: str) -> None:
     low, middle, high = np.quantile(values, [0.0, 0.5, 1.0])
     print(f"{name:<44}{middle:9.3g} {unit:<3} (from {low:.3g} to {high:.3g}), mean {np.mean(values):.3g}")
@@ -120,6 +136,7 @@ def main() -> None:
     show("hash", [1e3 * value for value in hashes], "ms")
     show("hash / evaluation", [a / b for a, b in zip(hashes, evaluations, strict=True)], "")
     print(f"{'sum of hashes / sum of evaluations':<44}{sum(hashes) / sum(evaluations):9.3g}")
+    show_trainings(space, networks, images, settings)
     if arguments.no_keras:
         return
     pairs = [

@@ -31,6 +31,7 @@ from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 
+_MOST_TRAININGS = 64  # at once, in memory
 _HASHED_IMAGE = 10.0  # training examples that take as long
 
 
@@ -70,6 +71,9 @@ class Mnas(Setup[Architecture]):
         Training's length, and examples a step.
     learning_rate : float
         Adam's, at its highest.
+    trainings : int
+        The fitness is the mean of so many trainings, each from other initial weights and with the images in another
+        order; each costs its examples. Re-evaluation trains once.
     latency : {"model", "measured"}
         By the cost model, the same everywhere; or measured on this machine, which is not reproducible.
     latency_repeats : int
@@ -106,6 +110,7 @@ class Mnas(Setup[Architecture]):
         steps: int = 100,
         batch_size: int = 32,
         learning_rate: float = 0.01,
+        trainings: int = 1,
         latency: Literal["model", "measured"] = "model",
         latency_repeats: int = 101,
         latency_target: float = 0.0,
@@ -114,6 +119,8 @@ class Mnas(Setup[Architecture]):
         hash_steps: int = 1,
     ) -> None:
         _check_counts(steps=steps, batch_size=batch_size, latency_repeats=latency_repeats)
+        if not 1 <= trainings <= _MOST_TRAININGS:
+            raise ValueError(f"trainings must be from 1 to {_MOST_TRAININGS}, got {trainings}")
         _check_numbers(learning_rate, latency_target, latency_weight)
         self._measured = one_of("latency", latency, ("model", "measured")) == "measured"
         one_of("size", size, ("lite", "paper"))
@@ -134,6 +141,7 @@ class Mnas(Setup[Architecture]):
             hash_steps=hash_steps,
             hash_examples=hash_examples,
         )
+        self._trainings = trainings
         self._repeats = latency_repeats
         self._weight = latency_weight
         # By the model also where latencies are measured: every process must have the same target.
@@ -153,9 +161,11 @@ class Mnas(Setup[Architecture]):
         return outputs(self._space, self._layers(candidate), self._images, self._settings)
 
     def evaluate(self, candidate: Architecture, rng: Rng) -> Evaluation:
-        """Train the network and measure its accuracy on images held out of training."""
-        found = training.train(self._space, self._layers(candidate), self._images, self._settings, _seed(rng))
-        return Evaluation(found.validation_accuracy * self._factor(candidate), float(found.examples))
+        """Train the network `trainings` times; its mean accuracy on images held out of training."""
+        seeds = [_seed(rng) for _ in range(self._trainings)]
+        found = training.train_each(self._space, self._layers(candidate), self._images, self._settings, seeds)
+        accuracy = sum(one.validation_accuracy for one in found) / len(found)
+        return Evaluation(accuracy * self._factor(candidate), float(sum(one.examples for one in found)))
 
     def reevaluate(self, candidate: Architecture, rng: Rng) -> float:
         """The same for the test set, after training from other initial weights."""

@@ -67,21 +67,36 @@ def train(space: Space, layers: Sequence[Layer], images: Images, settings: Train
     MemoryError
         When tensorflow has not enough memory.
     """
+    return train_each(space, layers, images, settings, [seed])[0]
+
+
+def train_each(
+    space: Space, layers: Sequence[Layer], images: Images, settings: TrainingSettings, seeds: Sequence[int]
+) -> list[Trained]:
+    """Train the network once from each of `seeds`, all at once: as `train` of each, but for rounding.
+
+    Raises
+    ------
+    MemoryError
+        When tensorflow has not enough memory.
+    """
     network = Network(space, layers)
     with out_of_memory_as_memory_error():
-        weights = _descend(network, images, settings, seed)
-        return Trained(
-            weights,
-            accuracy(network, weights, images.valid, images.valid_labels),
-            settings.steps * settings.batch_size,
-        )
+        return [
+            Trained(
+                weights,
+                accuracy(network, weights, images.valid, images.valid_labels),
+                settings.steps * settings.batch_size,
+            )
+            for weights in _descend(space, layers, images, settings, seeds)
+        ]
 
 
 def reevaluate(space: Space, layers: Sequence[Layer], images: Images, settings: TrainingSettings, seed: int) -> float:
     """Accuracy on the test set after training from other initial weights; from 0 to 1."""
     network = Network(space, layers)
     with out_of_memory_as_memory_error():
-        weights = _descend(network, images, settings, seed)
+        (weights,) = _descend(space, layers, images, settings, [seed])
         return accuracy(network, weights, images.test, images.test_labels)
 
 
@@ -97,33 +112,46 @@ def accuracy(network: Network, weights: Weights, images: np.ndarray, labels: np.
     return right / len(images)
 
 
-def _descend(network: Network, images: Images, settings: TrainingSettings, seed: int) -> Weights:
-    """The weights after training."""
+def _descend(
+    space: Space, layers: Sequence[Layer], images: Images, settings: TrainingSettings, seeds: Sequence[int]
+) -> list[Weights]:
+    """The weights after training from each seed, in one step for all."""
     tf = load_tensorflow()
-    state = initial_state(network, seed)
+    network = Network(space, layers, replicas=len(seeds))
+    state = initial_state(network, *seeds)
     step = traced_step(network, state, images, settings.batch_size)
-    for number, chosen in enumerate(batches(len(images.train), settings.batch_size, settings.steps, seed)):
-        few, labels = tf.constant(images.train[chosen]), tf.constant(images.train_labels[chosen])
-        state, _ = step(state, few, labels, tf.constant(rate(settings, number), tf.float32))
-    return Weights(state.trained.numpy(), state.moving.numpy())
+    orders = [batches(len(images.train), settings.batch_size, settings.steps, seed) for seed in seeds]
+    for number, chosen in enumerate(zip(*orders, strict=True)):
+        few = np.concatenate([images.train[one] for one in chosen], axis=-1)
+        labels = np.stack([images.train_labels[one] for one in chosen], axis=-1)
+        now = tf.constant(rate(settings, number), tf.float32)
+        state, _ = step(state, tf.constant(few), tf.constant(labels.reshape(_labels_shape(network, len(few)))), now)
+    rows = zip(*(np.atleast_2d(tensor.numpy()) for tensor in (state.trained, state.moving)), strict=True)
+    return [Weights(trained, moving) for trained, moving in rows]
 
 
 def traced_step(network: Network, state: State, images: Images, batch_size: int) -> Callable[..., Any]:
     """`Network.step` as a graph for batches of `batch_size` of `images`."""
     tf = load_tensorflow()
-    batch = (batch_size, *images.train.shape[1:])
+    size, _, channels = images.train.shape[1:]
     return tf.function(network.step, autograph=False).get_concrete_function(
         State(*(tf.TensorSpec(tensor.shape, tf.float32) for tensor in state)),
-        tf.TensorSpec(batch, tf.float32),
-        tf.TensorSpec(batch[:1], tf.int32),
+        tf.TensorSpec((batch_size, size, size, network.replicas * channels), tf.float32),
+        tf.TensorSpec(_labels_shape(network, batch_size), tf.int32),
         tf.TensorSpec((), tf.float32),
     )
 
 
-def initial_state(network: Network, seed: int) -> State:
-    """The state of `network` before training."""
+def _labels_shape(network: Network, batch_size: int) -> tuple[int, ...]:
+    """Shape of the labels of a step."""
+    return (batch_size,) if network.replicas == 1 else (batch_size, network.replicas)
+
+
+def initial_state(network: Network, *seeds: int) -> State:
+    """The state of `network` before training, from the seed of each replica."""
     tf = load_tensorflow()
-    trained, moving = initial_weights(network.parts, seed)
+    drawn = [initial_weights(network.parts, seed) for seed in seeds]
+    trained, moving = (np.stack(all_of) if len(seeds) > 1 else all_of[0] for all_of in zip(*drawn, strict=True))
     nothing = tf.zeros(trained.shape, network.dtype)
     return State(tf.constant(trained, network.dtype), tf.constant(moving, network.dtype), nothing, nothing)
 

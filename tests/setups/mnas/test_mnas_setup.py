@@ -46,6 +46,17 @@ def test_the_cost_counts_the_images_of_training(setup):
     assert setup.hash_cost == 10 * (10 + 10)
 
 
+def test_the_fitness_of_several_trainings_is_their_mean_and_costs_each(setup):
+    several = make(trainings=3, latency_weight=0.0, steps=2, learning_rate=1e-4)
+    single = make(latency_weight=0.0, steps=2, learning_rate=1e-4)
+    candidate = setup.random_candidate(Rng.from_seed(1))
+    found, stream = several.evaluate(candidate, Rng.from_word(1)), Rng.from_word(1)
+    fitnesses = [single.evaluate(candidate, stream).fitness for _ in range(3)]  # which take their seeds in turn
+    assert found.fitness == pytest.approx(sum(fitnesses) / 3, abs=0.03)  # rounding may turn an image or two
+    assert found.cost == 3 * 2 * 8
+    assert found == several.evaluate(candidate, Rng.from_word(1))
+
+
 def test_equal_structures_have_equal_keys_and_others_differ(setup):
     """The facts of the space: choices without function change nothing, all others do."""
     functional_hash = FunctionalHash(decimals=4)
@@ -83,6 +94,7 @@ def test_details_tell_accuracy_and_latency(setup):
         ({"base": "mnasnet", "size": "paper"}, ["mnasnet_a1"]),
         ({"width": 0.0}, ["width"]),
         ({"steps": 0}, ["steps"]),
+        ({"trainings": 0}, ["trainings"]),
         ({"hash_examples": 95}, ["hash_examples", "90"]),
         ({"steps": 1, "hash_steps": 2}, ["hash_steps", "1"]),
         ({"images": ""}, ["images", "digits"]),

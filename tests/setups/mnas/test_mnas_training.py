@@ -20,6 +20,7 @@ from setups.mnas.training import (
     reevaluate,
     traced_step,
     train,
+    train_each,
 )
 from setups.mnas.weights import initial_weights, parts, tensors
 from setups.tensorflow_runtime import load_tensorflow, out_of_memory_as_memory_error
@@ -46,6 +47,24 @@ def test_training_again_gives_the_same_bytes_and_another_seed_others(digits):
     assert one.validation_accuracy == again.validation_accuracy
     assert one.weights.trained.tobytes() != other.weights.trained.tobytes()
     assert one.examples == 32
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5, 6])
+def test_trainings_side_by_side_are_the_single_ones_but_for_rounding(digits, seed):
+    """Each replica has its own weights, images and order: after two steps only rounding tells them from single ones."""
+    network, few = random_layers(seed), TrainingSettings(steps=2, batch_size=16, learning_rate=1e-4)
+    together = train_each(SPACE, network, digits, few, [5, 6, 7])
+    for seed, found in zip((5, 6, 7), together, strict=True):
+        single = train(SPACE, network, digits, few, seed)
+        np.testing.assert_allclose(found.weights.moving, single.weights.moving, rtol=2e-3, atol=2e-4)
+        # Adam's first steps go by the sign of a slope, which rounding decides where the slope is nothing.
+        apart = np.abs(found.weights.trained - single.weights.trained)
+        assert np.quantile(apart, 0.95) < 1e-5
+        assert found.examples == single.examples == 32
+    again = train_each(SPACE, network, digits, few, [5, 6, 7])
+    for one, other in zip(together, again, strict=True):
+        assert one.weights.trained.tobytes() == other.weights.trained.tobytes()
+        assert one.validation_accuracy == other.validation_accuracy
 
 
 def test_the_base_network_learns_and_better_than_a_poor_one(digits):
