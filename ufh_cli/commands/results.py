@@ -95,20 +95,18 @@ def compare(
     from ufh_cli.analyses.tables import print_differences
     from ufh_cli.configuration.errors import InputError
 
-    series = select_all([first] if second is None else [first, second], results)
     forms = [form for form, asked in (("latex", latex), ("markdown", markdown), ("json", json)) if asked]
     if len(forms) > 1:
         raise InputError(f"one form at a time: --{' or --'.join(forms)}")
+    series = select_all([first] if second is None else [first, second], results)
     if second is None and len(series) > 2:
-        if forms:
-            typer.echo(marked_up(difference_rows(with_baselines(series)), forms[0]), nl=False)
-            return
-        print_differences(with_baselines(series))
-        return
-    if len(series) != 2:
+        pairs = with_baselines(series)
+    elif len(series) == 2:
+        pairs = [(series[0], series[1])]
+    else:
         labels = "; ".join(one.label for one in series)
         raise InputError(f"a comparison is between two, but {len(series)} are named ({labels}); use NAME:key=value")
     if forms:
-        typer.echo(marked_up(difference_rows([(series[0], series[1])]), forms[0]), nl=False)
-        return
-    print_differences([(series[0], series[1])])
+        typer.echo(marked_up(difference_rows(pairs), forms[0]), nl=False)
+    else:
+        print_differences(pairs)
