@@ -15,8 +15,8 @@ from ufh_cli.files import write_text
 _NAME, _CLASS = "myspace", "MySpace"
 _FILES = {
     "myspace.py": "myspace.py",
-    "test_myspace.py": "test_myspace.py",
-    "package.toml": "pyproject.toml",  # under its own name it would be taken for ours
+    "test_myspace.py.txt": "test_myspace.py",  # these two would be taken for ours under their own names
+    "package.toml": "pyproject.toml",
     "README.md": "README.md",
 }
 

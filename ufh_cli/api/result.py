@@ -106,10 +106,12 @@ class Result:
         return _as_table(rows)
 
     @property
-    def best(self) -> dict[str, Any] | None:
-        """The fittest candidate of all trials: description, key, fitness, trial; None where there is none."""
+    def best(self) -> dict[str, Any]:
+        """The fittest candidate of all trials: description, key, fitness, trial; `ValueError` where there is none."""
         found = [where | entry for where, entry in self._entries("best") if "fitness" in entry]
-        return max(found, key=lambda entry: float(entry["fitness"]), default=None)
+        if not found:
+            raise InputError(f"{self.name}: no trial has finished a candidate")
+        return max(found, key=lambda entry: float(entry["fitness"]))
 
     @property
     def summary(self) -> Any:
