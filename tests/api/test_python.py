@@ -26,10 +26,9 @@ class Mine(Polynomials):
     def describe(self, candidate):
         return "mine: " + super().describe(candidate)
 
-if __name__ == "__main__":
-    result = ufh.run(Mine, over={"technique": ["none", "fec"]}, trials=int(sys.argv[1]), budget=60, name="mine",
-                     set={"search.population_size": 20, "search.tournament_size": 5}, jobs=int(sys.argv[2]))
-    print(len(result.trials), result.best["description"][:5], len(result.compare()) > 0, result.plot("auc"))
+result = ufh.run(Mine, over={"technique": ["none", "fec"]}, trials=int(sys.argv[1]), budget=60, name="mine",
+                 set={"search.population_size": 20, "search.tournament_size": 5}, jobs=int(sys.argv[2]))
+print(len(result.trials), result.best["description"][:5], len(result.compare()) > 0, result.plot("auc"))
 """
 
 

@@ -16,7 +16,7 @@ from ufh_cli.analyses.rows import difference_rows
 from ufh_cli.analyses.series import Series, split
 from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.files import read_bytes
-from ufh_cli.records.folder import Results
+from ufh_cli.records.folder import CURVE_COLUMNS, Results, read_table
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,14 @@ class Result:
     @property
     def trials(self) -> Any:
         """``trials.csv``: a row a trial, swept values first. A pandas.DataFrame where there is pandas, else rows."""
-        return self._table("trials")
+        return self._table([one.trials for one in self.experiments])
 
     @property
     def curves(self) -> Any:
         """``curves.csv``: a row a change of the best of a trial. A pandas.DataFrame, or rows."""
-        return self._table("curves")
+        return self._table(
+            [read_table(one.path / "curves.csv", (*one.over, *CURVE_COLUMNS)) for one in self.experiments]
+        )
 
     @property
     def front(self) -> Any:
@@ -186,11 +188,11 @@ class Result:
             raise InputError(f"{self.name} has no finished trial yet")
         return self.series
 
-    def _table(self, which: str) -> Any:
+    def _table(self, tables: Sequence[Sequence[dict[str, Any]]]) -> Any:
+        """The rows of a file of each experiment; of several, each says whose it is."""
         rows = Rows()
-        for one in self.experiments:
-            name = {"results": one.name} if len(self.experiments) > 1 else {}
-            rows += [name | row for row in getattr(one, which)]
+        for one, table in zip(self.experiments, tables, strict=True):
+            rows += [({"results": one.name} if len(tables) > 1 else {}) | row for row in table]
         return _as_table(rows)
 
     def _entries(self, which: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,8 +59,7 @@ def run(
     results : str or path
         Where results are kept.
     jobs : int
-        Trials side by side, each in a process; with 1 they run in this one. A script that asks for more must do so
-        below ``if __name__ == "__main__":``.
+        Trials side by side, each in a process; with 1 they run in this one.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def run(
     root = Path(os.path.expanduser(os.fspath(results)))
     if name is not None:
         check_name(name)
-    with _interruptions_kept():
+    with _interruptions_kept(), _main_unseen(jobs > 1 or experiment.parallel):
         return Result([run_experiment(experiment, root / (name or choose_name(experiment, root)), jobs)])
 
 
@@ -151,3 +151,18 @@ def _interruptions_kept() -> Iterator[None]:
         for number, handler in before.items():
             if handler is not None:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _main_unseen(several: bool) -> Iterator[None]:
+    """New processes do not run the script that asked for them, which would ask for processes itself."""
+    main = sys.modules.get("__main__")
+    if not several or main is None:
+        yield
+        return
+    hidden: dict[str, Any] = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
