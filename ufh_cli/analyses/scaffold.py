@@ -34,7 +34,7 @@ def write_package(name: str, parent: Path = Path()) -> Path:
     folder = parent / name
     if folder.exists():
         raise InputError(f"{folder} is there already; choose another name, or take it away")
-    if name in setup_entry_points() or (find_spec(name) is not None and name != _NAME):
+    if name in setup_entry_points() or find_spec(name) is not None:
         raise InputError(f"{name!r} is the name of a setup or module that is installed; choose another")
     kind = "".join(part.capitalize() for part in name.split("_")) if name != _NAME else _CLASS
     try:
