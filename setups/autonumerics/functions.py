@@ -44,7 +44,7 @@ def _mp() -> Any:
     try:
         import mpmath
     except ImportError:
-        raise ValueError("autonumerics needs mpmath: pip install 'ufh[autonumerics]'") from None
+        raise ValueError("autonumerics needs mpmath: pip install mpmath") from None
     return mpmath
 
 

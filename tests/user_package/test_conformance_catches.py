@@ -14,7 +14,7 @@ import pytest
 
 from ufh_cli import testing
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Evaluation, Objectives, Setup
 
 
 class Numbers(Setup[int]):
@@ -361,7 +361,40 @@ class TasksDependOnEachOther(Parted):
         return [candidate + noise, candidate % 10 + (0.0 if wanted[0] else noise)], float(sum(wanted))
 
 
+class TwoObjectives(Numbers):
+    """Two objectives, of which the second does not depend on the evaluation."""
+
+    objectives = Objectives(("first", "second"), (0.0, -1000.0))
+
+    def objectives_of(self, candidate: int, evaluation: Evaluation) -> tuple[float, ...]:
+        return (evaluation.fitness, -float(candidate))
+
+
+class ObjectiveMissing(TwoObjectives):
+    def objectives_of(self, candidate: int, evaluation: Evaluation) -> tuple[float, ...]:
+        return (evaluation.fitness,)
+
+
+class ObjectiveNotANumber(TwoObjectives):
+    def objectives_of(self, candidate: int, evaluation: Evaluation) -> tuple[float, ...]:
+        return (evaluation.fitness, math.nan)
+
+
+class ObjectivesUnnamed(Numbers):
+    def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
+        return super().evaluate(candidate, rng)._replace(objectives=(1.0, 2.0))
+
+
+class ForgetsWhatIsRefined(Numbers):
+    def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
+        return super().evaluate(candidate, rng)._replace(refined=candidate + 0.125)
+
+
 WRONG = [
+    (ObjectiveMissing, testing.check_objectives, "objectives_of found 1"),
+    (ObjectiveNotANumber, testing.check_objectives, "not a number"),
+    (ObjectivesUnnamed, testing.check_objectives, "the setup names none"),
+    (ForgetsWhatIsRefined, testing.check_objectives, "described and parsed"),
     (NoRowATask, testing.check_tasks, "has a row for each"),
     (OneTaskShort, testing.check_tasks, "2 tasks, but evaluate_tasks found 1"),
     (CombinesOtherwise, testing.check_tasks, "another fitness than evaluate"),
@@ -408,6 +441,10 @@ def test_what_is_wrong_fails_its_check(make_setup: type[Setup], check: Callable,
         check(make_setup)
     with pytest.raises(AssertionError):
         testing.check_setup(make_setup)
+
+
+def test_several_objectives_that_are_right_pass() -> None:
+    testing.check_setup(TwoObjectives)
 
 
 def test_every_check_catches_something() -> None:
