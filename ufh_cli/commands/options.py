@@ -45,10 +45,10 @@ Settings = Annotated[
 ]
 Technique = Annotated[
     str | None,
-    typer.Option(help="none, fec, forgetful-fec, fea, fcm, tabulist, or several joined by +, such as fec+fcm."),
+    typer.Option(help="none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, or several joined by +, such as fec+fcm."),
 ]
 Search = Annotated[
-    str | None, typer.Option(help="The search method: regularized_evolution, tournament, random_search, …")
+    str | None, typer.Option(help="The search method: regularized_evolution, tournament, random_search, ppo, nsga2")
 ]
 Trials = Annotated[int | None, typer.Option(help="How many independent trials (of each cell).")]
 Budget = Annotated[float | None, typer.Option(help="Cost after which a trial ends, in the setup's unit.")]
