@@ -50,8 +50,8 @@ class NumpyMachine:
     program : Program
     memory : Memory
     features : int
-    in_order : bool
-        Sum strictly in order, for comparing bits; else as numpy likes.
+    fixed_order : bool
+        Sum in the order of `setups.automl_zero.execute`, for comparing bits; else as numpy likes.
     table : float64 array (2, size), optional
         Uniform and Gaussian numbers to draw in order; by default they come from a numpy Generator.
     """
@@ -62,7 +62,7 @@ class NumpyMachine:
         memory: Memory,
         features: int,
         *,
-        in_order: bool = False,
+        fixed_order: bool = False,
         table: np.ndarray | None = None,
     ) -> None:
         self.features = features
@@ -71,8 +71,9 @@ class NumpyMachine:
             "v": [np.zeros(features) for _ in range(memory.vectors)],
             "m": [np.zeros((features, features)) for _ in range(memory.matrices)],
         }
-        self._sum = _sum_in_order if in_order else np.sum
-        self._dot = (lambda a, b: _sum_in_order(a * b)) if in_order else np.dot
+        self._fixed_order = fixed_order
+        self._sum = _sum_pairwise if fixed_order else np.sum
+        self._dot = (lambda a, b: _sum_pairwise(a * b)) if fixed_order else np.dot
         self._draw = _draws(table)
         self._functions = [[self._compiled(i) for i in function if i.op] for function in unpack(program)]
 
@@ -133,14 +134,14 @@ class NumpyMachine:
             21: lambda v: np.sqrt(dot(v, v)),
             27: dot,
             28: np.multiply.outer,
-            31: lambda m, v: np.array([dot(row, v) for row in m]) if dot is not np.dot else m @ v,
+            31: self._product,
             32: lambda v: np.repeat(v[:, None], n, axis=1),
             33: lambda v: np.repeat(v[None, :], n, axis=0),
             34: lambda m: np.sqrt(total((m * m).ravel())),
             35: lambda m: np.array([np.sqrt(dot(column, column)) for column in m.T]),
             36: lambda m: np.array([np.sqrt(dot(row, row)) for row in m]),
             37: np.transpose,
-            43: self._matrix_product,
+            43: self._product,
             50: lambda v: total(v) / n,
             51: lambda m: total(m.ravel()) / (n * n),
             52: lambda m: np.array([total(row) / n for row in m]),
@@ -149,17 +150,24 @@ class NumpyMachine:
             55: lambda m: self._deviation(m.ravel()),
         }[op]  # fmt: skip
 
-    def _matrix_product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        if self._dot is np.dot:
+    def _product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Of a matrix with a vector or a matrix."""
+        if not self._fixed_order:
             return a @ b
-        return np.array([[self._dot(row, column) for column in b.T] for row in a])
+        columns = b.T if b.ndim == 2 else b[None]
+        result = np.array([[self._dot(row, column) for column in columns] for row in a])
+        return result if b.ndim == 2 else result[:, 0]
 
     def _deviation(self, x: np.ndarray) -> np.float64:
         mean = self._sum(x) / x.size
         return np.sqrt(self._sum(x * x) / x.size - mean * mean)
 
 
-def _sum_in_order(x: np.ndarray) -> np.float64:
+def _sum_pairwise(x: np.ndarray) -> np.float64:
+    while x.size >= 4:
+        whole = x.size // 4 * 4
+        quads = x[:whole].reshape(-1, 4)
+        x = np.append((quads[:, :2] + quads[:, 2:]).ravel(), x[whole:])
     return np.add.accumulate(x)[-1]
 
 

@@ -1,13 +1,18 @@
 """Executing decoded instructions on memory whose innermost axis is the tasks (SIMD lanes).
 
 Memory is one flat float64 array, [address][element][lane]; `a`, `b` and `o` are offsets into it of what is
-read and written. Sums run strictly in order, from the first element on, so their bits depend on nothing but
-the numbers. Every instruction may write where it reads.
+read and written. Every instruction may write where it reads.
+
+The order of a sum is fixed, so that its bits depend on nothing but the numbers: pairwise, each quad (a, b, c, d)
+becoming the pair (a + c, b + d), again and again, until fewer than 4 elements are left; those that fill no quad are
+kept for the next time. This is the order of the original (Eigen with pairs of doubles) where it unrolls a sum; its
+larger sums, such as products of matrices at F = 16, run in another one.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numba as nb
 
@@ -82,36 +87,89 @@ def _one_run(memory, op, a, o, n, like):
 
 
 @_inline
-def _dot(memory, a, step_a, b, step_b, n, like):
-    """The inner product of two runs of `n` elements that lie `step_a` and `step_b` apart."""
-    total = load(memory, a, like) * load(memory, b, like)
-    for _ in range(1, n):
-        a += step_a
-        b += step_b
-        total = total + load(memory, a, like) * load(memory, b, like)
+def _product(memory, a, step_a, b, step_b, k, like):
+    return load(memory, a + k * step_a, like) * load(memory, b + k * step_b, like)
+
+
+@_inline
+def _element(memory, a, step_a, b, step_b, k, like):
+    return load(memory, a + k * step_a, like)
+
+
+def _pairwise(term: Any) -> Any:
+    """A function that sums ``term(.., k, ..)`` over `n` elements pairwise, in the order that `execute` describes."""
+
+    @_inline
+    def half_of_eight(memory, a, step_a, b, step_b, k, like):
+        first = term(memory, a, step_a, b, step_b, k, like) + term(memory, a, step_a, b, step_b, k + 2, like)
+        return first + (
+            term(memory, a, step_a, b, step_b, k + 4, like) + term(memory, a, step_a, b, step_b, k + 6, like)
+        )
+
+    @_inline
+    def total(memory, a, step_a, b, step_b, n, scratch, like):
+        w = width_of(like)
+        if n == 4:
+            even = term(memory, a, step_a, b, step_b, 0, like) + term(memory, a, step_a, b, step_b, 2, like)
+            odd = term(memory, a, step_a, b, step_b, 1, like) + term(memory, a, step_a, b, step_b, 3, like)
+            return even + odd
+        if n == 8 or n == 16:
+            even = half_of_eight(memory, a, step_a, b, step_b, 0, like)
+            odd = half_of_eight(memory, a, step_a, b, step_b, 1, like)
+            if n == 16:
+                even = even + half_of_eight(memory, a, step_a, b, step_b, 8, like)
+                odd = odd + half_of_eight(memory, a, step_a, b, step_b, 9, like)
+            return even + odd
+        for k in range(n):
+            store(memory, scratch + k * w, term(memory, a, step_a, b, step_b, k, like))
+        return _folded(memory, scratch, n, like)
+
     return total
 
 
 @_inline
-def _mean(memory, a, n, like):
+def _folded(memory, scratch, n, like):
+    """The sum of the `n` elements at `scratch`, which are lost: quads become pairs until fewer than 4 are left."""
     w = width_of(like)
-    total = load(memory, a, like)
+    while n >= 4:
+        pairs = n // 4 * 2
+        for k in range(pairs):
+            at = scratch + (k // 2 * 4 + k % 2) * w
+            store(memory, scratch + k * w, load(memory, at, like) + load(memory, at + 2 * w, like))
+        for k in range(n % 4):
+            store(memory, scratch + (pairs + k) * w, load(memory, scratch + (2 * pairs + k) * w, like))
+        n = pairs + n % 4
+    total = load(memory, scratch, like)
     for k in range(1, n):
-        total = total + load(memory, a + k * w, like)
-    return total / splat_like(float(n), like)
+        total = total + load(memory, scratch + k * w, like)
+    return total
+
+
+_dot = _pairwise(_product)
+_sum = _pairwise(_element)
 
 
 @_inline
-def _deviation(memory, a, n, like):
-    """The population standard deviation as the original computes it: NaN when rounding makes the variance negative."""
+def _mean(memory, a, n, scratch, like):
     w = width_of(like)
-    mean = _mean(memory, a, n, like)
-    squares = _dot(memory, a, w, a, w, n, like) / splat_like(float(n), like)
+    return _sum(memory, a, w, a, w, n, scratch, like) / splat_like(float(n), like)
+
+
+@_inline
+def _deviation(memory, a, n, scratch, like):
+    """The population standard deviation as the original computes it, sqrt(E[x^2] - mean^2).
+
+    Of constants it is exactly 0 where their number is a power of two, since all partial sums are exact multiples
+    then. Of others that differ by little, rounding can make the variance negative, and this NaN.
+    """
+    w = width_of(like)
+    mean = _mean(memory, a, n, scratch, like)
+    squares = _dot(memory, a, w, a, w, n, scratch, like) / splat_like(float(n), like)
     return square_root(squares - mean * mean)
 
 
 @_inline
-def _run_and_scalar(memory, op, a, b, o, n, value, like):
+def _run_and_scalar(memory, op, a, b, o, n, value, scratch, like):
     w = width_of(like)
     if op == mc.SCALE:
         factor = load(memory, a, like)
@@ -122,13 +180,13 @@ def _run_and_scalar(memory, op, a, b, o, n, value, like):
         for k in range(n):
             store(memory, o + k * w, x)
     elif op == mc.DOT:
-        store(memory, o, _dot(memory, a, w, b, w, n, like))
+        store(memory, o, _dot(memory, a, w, b, w, n, scratch, like))
     elif op == mc.NORM:
-        store(memory, o, square_root(_dot(memory, a, w, a, w, n, like)))
+        store(memory, o, square_root(_dot(memory, a, w, a, w, n, scratch, like)))
     elif op == mc.MEAN:
-        store(memory, o, _mean(memory, a, n, like))
+        store(memory, o, _mean(memory, a, n, scratch, like))
     elif op == mc.DEVIATION:
-        store(memory, o, _deviation(memory, a, n, like))
+        store(memory, o, _deviation(memory, a, n, scratch, like))
     else:
         store(memory, o, splat_like(value, like))
 
@@ -146,15 +204,16 @@ def _products(memory, op, a, b, o, n, scratch, like):
     w = width_of(like)
     row = n * w
     target = scratch if o in (a, b) else o
+    sums = scratch + n * row
     if op == mc.MATRIX_VECTOR:
         for i in range(n):
-            store(memory, target + i * w, _dot(memory, a + i * row, w, b, w, n, like))
+            store(memory, target + i * w, _dot(memory, a + i * row, w, b, w, n, sums, like))
         if target != o:
             _copy(memory, target, o, n, like)
     else:
         for i in range(n):
             for j in range(n):
-                product = _dot(memory, a + i * row, w, b + j * w, row, n, like)
+                product = _dot(memory, a + i * row, w, b + j * w, row, n, sums, like)
                 store(memory, target + i * row + j * w, product)
         if target != o:
             _copy(memory, target, o, n * n, like)
@@ -187,21 +246,21 @@ def _to_matrix(memory, op, a, b, o, n, like):
 
 
 @_inline
-def _over_axis(memory, op, a, o, n, like):
+def _over_axis(memory, op, a, o, n, scratch, like):
     w = width_of(like)
     row = n * w
     if op == mc.COLUMN_NORMS:
         for j in range(0, row, w):
-            store(memory, o + j, square_root(_dot(memory, a + j, row, a + j, row, n, like)))
+            store(memory, o + j, square_root(_dot(memory, a + j, row, a + j, row, n, scratch, like)))
     elif op == mc.ROW_NORMS:
         for i in range(0, row, w):
-            store(memory, o + i, square_root(_dot(memory, a + i * n, w, a + i * n, w, n, like)))
+            store(memory, o + i, square_root(_dot(memory, a + i * n, w, a + i * n, w, n, scratch, like)))
     elif op == mc.ROW_MEANS:
         for i in range(0, row, w):
-            store(memory, o + i, _mean(memory, a + i * n, n, like))
+            store(memory, o + i, _mean(memory, a + i * n, n, scratch, like))
     else:
         for i in range(0, row, w):
-            store(memory, o + i, _deviation(memory, a + i * n, n, like))
+            store(memory, o + i, _deviation(memory, a + i * n, n, scratch, like))
 
 
 @_inline
@@ -279,7 +338,7 @@ def execute(memory, code, constants, start, stop, n, scratch, table, state, like
     n : int
         F, the length of vectors.
     scratch : int
-        Offset of F * F free elements.
+        Offset of F * F + F free elements.
     table : float64 array (2, size)
         Fixed uniform and Gaussian numbers; of size 0 to draw from the streams in `state`.
     state : uint64 array (lanes,)
@@ -294,13 +353,13 @@ def execute(memory, code, constants, start, stop, n, scratch, table, state, like
         elif op <= mc.STEP_ABOVE_ZERO:
             _one_run(memory, op, a, o, length, like)
         elif op <= mc.CONSTANT:
-            _run_and_scalar(memory, op, a, b, o, length, constants[i, 0], like)
+            _run_and_scalar(memory, op, a, b, o, length, constants[i, 0], scratch, like)
         elif op == mc.MATRIX_VECTOR or op == mc.MATRIX_MATRIX:
             _products(memory, op, a, b, o, n, scratch, like)
         elif op <= mc.ROWS or op == mc.TRANSPOSE:
             _to_matrix(memory, op, a, b, o, n, like)
         elif op <= mc.ROW_DEVIATIONS:
-            _over_axis(memory, op, a, o, n, like)
+            _over_axis(memory, op, a, o, n, scratch, like)
         elif op <= mc.LOGARITHM:
             _function_of_scalar(memory, op, a, o, like)
         elif table.shape[1] > 0:

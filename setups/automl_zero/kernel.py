@@ -252,7 +252,7 @@ def make_kernel(width: int) -> Callable[..., Any]:
         like = splat(0.0, width)
         n, tasks = layout[FEATURES], layout[TASKS]
         code, constants, ends, features, scratch = decode(program, n, width)
-        memory = _aligned(scratch + n * n * width)
+        memory = _aligned(scratch + (n + 1) * n * width)
         state = np.zeros(width, dtype=np.uint64)
         errors = np.full((tasks, train + valid if record else 0), STOPPED)
         fitness = np.zeros((0 if record else tasks + 1, 2))

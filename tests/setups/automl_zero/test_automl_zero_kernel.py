@@ -48,7 +48,7 @@ def test_bits_equal_those_of_the_reference(reference, features, word, sizes):
     block = TaskBlock(tasks, classification=False)
     fitnesses, errors = block.fitnesses(program, 0), block.errors(program, 12, 6)
     for i, task in enumerate(tasks):
-        machine = reference.NumpyMachine(program, MEMORY, features, in_order=True)
+        machine = reference.NumpyMachine(program, MEMORY, features, fixed_order=True)
         fitness, train, valid = reference.evaluate_with_numpy(machine, task, classification=False, train=12, valid=6)
         assert fitnesses[i, 0] == pytest.approx(fitness, rel=1e-14)
         assert errors[i, : len(train)].tolist() == train
@@ -78,7 +78,7 @@ def test_every_operation_on_its_own(reference, operation, features):
     tasks = tasks_of(features)
     errors = TaskBlock(tasks, classification=False).errors(program, 10, 5)
     for i, task in enumerate(tasks):
-        machine = reference.NumpyMachine(program, MEMORY, features, in_order=True, table=hash_table(features))
+        machine = reference.NumpyMachine(program, MEMORY, features, fixed_order=True, table=hash_table(features))
         _, train, valid = reference.evaluate_with_numpy(machine, task, classification=False, train=10, valid=5)
         recorded = errors[i][np.isfinite(errors[i])]
         assert recorded.size > 0
@@ -93,7 +93,7 @@ def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference,
     living = pack([[i for i in function if next(alive)] for function in unpack(program)])
     tasks = tasks_of(3)
     errors = TaskBlock(tasks, classification=False).errors(program, 10, 5)
-    machine = reference.NumpyMachine(living, MEMORY, 3, in_order=True, table=hash_table(3))
+    machine = reference.NumpyMachine(living, MEMORY, 3, fixed_order=True, table=hash_table(3))
     _, train, valid = reference.evaluate_with_numpy(machine, tasks[0], classification=False, train=10, valid=5)
     recorded = errors[0][np.isfinite(errors[0])]
     assert recorded.tolist() == train + valid
@@ -215,7 +215,7 @@ def test_epochs_are_shuffled_and_the_best_counts(reference, word, rate):
         fitnesses = TaskBlock(tasks, classification=False).fitnesses(program, word, epochs)
         examples = 0
         for i, task in enumerate(tasks):
-            machine = reference.NumpyMachine(program, MEMORY, 3, in_order=True)
+            machine = reference.NumpyMachine(program, MEMORY, 3, fixed_order=True)
             fitness, train, valid = reference.evaluate_with_numpy(
                 machine, task, classification=False, train=9, valid=5, orders=list(shuffled(word, 9, epochs))
             )
@@ -312,3 +312,40 @@ def test_random_numbers_have_the_right_distribution_and_follow_the_seed():
     assert len(set(gaussian.tolist())) == 400  # every task draws its own
     assert np.array_equal(gaussian, draws("gaussian(0.0, 0.5)", 1))
     assert not np.array_equal(gaussian, draws("gaussian(0.0, 0.5)", 2))
+
+
+CONSTANTS = (0.1, -0.3, 0.7, 1 / 3, -2.9, 1e-3, 12.34567)
+SPREADS = {
+    "vector": "s1 = std(v1)",
+    "matrix": "s1 = std(m0)",
+    "rows": "v2 = std(m0, axis=1)\ns1 = mean(v2)",
+    "rows that differ": "v2 = std(m1, axis=1)\ns1 = mean(v2)",
+    "columns": "m2 = transpose(m2)\nv2 = std(m2, axis=1)\ns1 = mean(v2)",
+    "a product": "v3 = dot(m0, v1)\ns1 = std(v3)",
+    "an outer product": "m0 = outer(v1, v1)\ns1 = std(m0)",
+}
+
+
+@pytest.mark.parametrize("features", [4, 8, 16])
+@pytest.mark.parametrize("what", SPREADS)
+def test_constants_do_not_spread(features, what):
+    """As in the original their deviation is exactly 0, not a rounding error or the NaN of a negative variance."""
+    rng = np.random.default_rng(features)
+    operands = "v1 = broadcast(s2)\nm0 = rows(v1)\nm1 = columns(v0)\nm2 = rows(v0)\n"
+    text = operands + SPREADS[what]
+    for value in CONSTANTS:
+        program = parse_program(f"def Setup():\ns2 = {value!r}\ndef Predict():\n{text}\ndef Learn():\n", MEMORY)
+        tasks = [Task(rng.normal(size=(6, features)), np.zeros(6), rng.normal(size=(6, features)), np.zeros(6))] * 3
+        block = TaskBlock(tasks, classification=False)
+        assert not block.errors(program, 6, 6).any()
+        assert (block.fitnesses(program, 0)[:-1, 0] == 1.0).all()
+
+
+@pytest.mark.parametrize("features", [2, 3, 5, 7, 12, 16, 17])
+def test_sums_of_every_size_are_those_of_the_numbers(features):
+    tasks = tasks_of(features, count=2)
+    text = "s1 = dot(v0, v0)\nm0 = outer(v0, v0)\ns2 = norm(m0)\ns1 = s1 - s2"
+    program = parse_program(empty_with(text + "\ns2 = mean(v0)\ns1 = s1 + s2"), MEMORY)
+    errors = TaskBlock(tasks, classification=False).errors(program, 1, 6)[:, 1:]
+    for task, row in zip(tasks, errors, strict=True):
+        np.testing.assert_allclose(row, np.abs(task.valid_labels - task.valid_features.mean(axis=1)), atol=1e-12)
