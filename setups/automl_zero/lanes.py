@@ -47,10 +47,11 @@ def _broadcast(builder, value, width):
     return builder.shuffle_vector(one, undefined, indices)
 
 
-def _address(context, builder, array_type, array, index):
-    """A pointer to element `index` of a contiguous float64 array; bounds are not checked."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
+def _address(context, builder, memory_type, memory, index):
+    """A pointer to element `index` of a contiguous float64 array or what `pointer_to` gives; bounds are not checked."""
+    if isinstance(memory_type, types.Array):
+        memory = context.make_array(memory_type)(context, builder, memory).data
+    return builder.gep(memory, [index])
 
 
 def _vector_address(context, builder, array_type, array, index, width):
@@ -96,8 +97,24 @@ def width_of(typing_context, like):
 
 
 @intrinsic
+def pointer_to(typing_context, array):
+    """The bare pointer to the first element of a contiguous float64 array, which is indexed like the array.
+
+    Nothing counts references to it: of an array every inlined call counts one up and one down, which not always
+    cancel out and cost as much as a short instruction. Something else has to keep the array.
+    """
+    if not isinstance(array, types.Array) or array.dtype != types.float64:
+        return None
+
+    def generate(context, builder, signature, arguments):
+        return context.make_array(array)(context, builder, arguments[0]).data
+
+    return types.CPointer(types.float64)(array), generate
+
+
+@intrinsic
 def load(typing_context, memory, index, like):
-    """The lanes that start at ``memory[index]``, as many as `like` has."""
+    """The lanes that start at ``memory[index]`` of an array or a pointer, as many as `like` has."""
     if not isinstance(like, LanesType):
         return None
 
