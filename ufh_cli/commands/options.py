@@ -45,7 +45,9 @@ Settings = Annotated[
 ]
 Technique = Annotated[
     str | None,
-    typer.Option(help="none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, or several joined by +, such as fec+fcm."),
+    typer.Option(
+        help="none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, or several joined by +, such as fec+fcm."
+    ),
 ]
 Search = Annotated[
     str | None, typer.Option(help="The search method: regularized_evolution, tournament, random_search, ppo, nsga2")
