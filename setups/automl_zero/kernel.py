@@ -267,7 +267,8 @@ def make_kernel(width: int) -> Callable[..., Any]:
             group_tasks = min(width, tasks - first_task)
             examples = _run_group(
                 pointer_to(memory), features, scratch, code, constants, ends,
-                pointer_to(data[first_task * task_size :]), np.arange(train), layout, table, state, seed ^ _SHUFFLE_STREAM, valid, epochs, flags,
+                pointer_to(data[first_task * task_size :]), np.arange(train), layout, table, state,
+                seed ^ _SHUFFLE_STREAM, valid, epochs, flags,
                 group_tasks, _lane_mask(wanted[first_task : first_task + group_tasks]), errors, fitness, first_task,
                 like,
             )  # fmt: skip
