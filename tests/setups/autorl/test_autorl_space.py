@@ -14,7 +14,7 @@ from setups.autorl.operations import NUMBERS, OPERATIONS
 from setups.autorl.space import SPACES, Configuration, Space, configuration
 from ufh_cli.core.rng import Rng
 
-SEEDS = st.integers(0, 2**32)
+SEEDS = st.integers(0, 2**32 - 1)
 Q = (Node(NUMBERS["QValueList"], (0, 2)), Node(NUMBERS["SelectList"], (8, 1)))
 TINY = Configuration(("Add", "Subtract", "Abs", "MaxList", "MeanList", "QValueList"), Q, 1, 1)
 
