@@ -90,7 +90,7 @@ def _read(name: str, digest: str, cells: frozenset[int], per_task: bool, setup: 
         whole = entry.status == FINISHED and not entry.stopped
         if entry.cell in cells and whole and entry.key is not None and where not in seen:
             seen.add(where)
-            if per_task != (entry.tasks is not None) and " " in entry.key:
+            if not per_task and " " in entry.key:
                 raise InputError(f"{name}: candidate {entry.number} has keys of tasks, which this search does not")
             if not per_task:
                 evaluations.append((int(entry.key, 16), _found(entry, parse)))

@@ -318,7 +318,7 @@ def _parse(line: bytes) -> Entry | None:
 
 
 def _is_key(key: Any) -> bool:
-    return key is None or (isinstance(key, str) and bool(key.split()) and all(map(_HEXADECIMAL.fullmatch, key.split(" "))))
+    return key is None or (isinstance(key, str) and all(map(_HEXADECIMAL.fullmatch, key.split(" "))))
 
 
 def _json(line: bytes) -> Any:
