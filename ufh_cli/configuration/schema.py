@@ -44,6 +44,8 @@ def _listed(value: Any) -> Any:
     if isinstance(value, str):
         parts = [part.strip() for part in value.split(",")]
         return tuple(int(part) if _INTEGER.fullmatch(part) else part for part in parts if part)
+    if type(value) in (int, float):
+        return (value,)  # a list of one, as the command line has it
     return tuple(value) if isinstance(value, list) else value
 
 
