@@ -68,7 +68,7 @@ def test_a_cost_that_is_none_is_told_with_whose_it_is_and_what_is_finished_is_ke
     run = ("run", setup, *RUN, *options, f"--name={case}")
     bug(cost)
     line = buggy(*run, code=2).refusal()
-    assert f"setup {setup}, trial " in line
+    assert f"setup {setup}, regularized_evolution, trial " in line
     assert re.search(r"cost must be .* but that of '([+-]\dx\^\d ?){3}' is " + cost, line)
     assert rows(path / "trials.csv") == []
     kept = {} if setup == "unjournalled" else journal(path)

@@ -310,7 +310,7 @@ class Trial:
     def _test_fitness(self, individual: Individual) -> float:
         candidate = individual.candidate
         found = self.setup.reevaluate(candidate, self.streams.reevaluation)
-        return real_number(self.setup, candidate, "fitness on unseen data", found)
+        return real_number(self.setup, candidate, "what reevaluate returns", found)
 
 
 def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:

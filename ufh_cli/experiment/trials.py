@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +16,7 @@ from ufh_cli.configuration.schema import ExperimentConfig, make_search
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
+from ufh_cli.core.raised import told
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
@@ -162,17 +164,13 @@ def run_one(
     workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept)
     try:
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
-    except WrongCost as error:
-        raise InputError(f"setup {config.setup}, trial {trial}: {error}") from error
-    except EvaluationFailed as error:
-        method = config.search["method"]
-        refusal = InputError(
-            f"setup {config.setup}, {method}, trial {trial}: {error} "
-            f"(--debug shows where; --set evaluation.catch=true counts such candidates as lost)"
-        )
-        for note in error.__notes__:
-            refusal.add_note(note)
-        raise refusal from error
+        return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+    except (WrongCost, EvaluationFailed) as error:
+        raise _refusal(config, trial, str(error), error) from error
+    except Exception as error:
+        if isinstance(error, InputError) or not (what := told(type(setup), error)):
+            raise
+        raise _refusal(config, trial, what, error) from error
     finally:
         try:
             if isinstance(workers, ParallelWorkers):
@@ -180,7 +178,20 @@ def run_one(
         finally:
             if journal is not None:
                 journal.close()
-    return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+
+
+def _refusal(config: ExperimentConfig, trial: int, what: str, error: Exception) -> InputError:
+    """What the setup did wrong in the middle of a trial, in a line."""
+    remedy = ""
+    if isinstance(error, EvaluationFailed):
+        remedy = "; --set evaluation.catch=true counts such candidates as lost"
+    refusal = InputError(
+        f"setup {config.setup}, {config.search['method']}, trial {trial}: {what} (--debug shows where{remedy})"
+    )
+    # A cause does not survive the way from another process, a note does.
+    for note in getattr(error, "__notes__", ["".join(traceback.format_exception(error))]):
+        refusal.add_note(note)
+    return refusal
 
 
 def is_parallel(config: ExperimentConfig, setup: Setup) -> bool:
