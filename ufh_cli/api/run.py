@@ -89,10 +89,9 @@ def run(
     root = Path(os.path.expanduser(os.fspath(results)))
     if name is not None:
         check_name(name)
-    for line in experiment.warnings:
-        warnings.warn(line, stacklevel=2)
+    path = root / (name or choose_name(experiment, root))
     with _interruptions_kept(), _main_unseen(jobs > 1 or experiment.parallel):
-        result = Result([run_experiment(experiment, root / (name or choose_name(experiment, root)), jobs)])
+        result = Result([run_experiment(experiment, path, jobs, warn=_warn)])
     for line in remarks(result.series):
         warnings.warn(line, stacklevel=2)
     return result
@@ -122,6 +121,10 @@ def load_all(pattern: str | os.PathLike[str]) -> Result:
     if not found:
         raise InputError(f"no folder of results matches {str(pattern)!r}")
     return Result([Results(path) for path in found])
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, stacklevel=4)  # where `run` is called
 
 
 def _plain(value: Any) -> Any:

@@ -176,18 +176,36 @@ def export(
 
 
 def report(
-    claims: Annotated[
-        Path, typer.Argument(callback=home_expanded, help="A TOML file of claims, such as results/nasbench.toml.")
+    what: Annotated[
+        list[str],
+        typer.Argument(help="A TOML file of claims, such as results/nasbench.toml; with --html the names of results."),
     ],
+    html: Annotated[
+        Path | None,
+        typer.Option(callback=home_expanded, help="Write a page of results to this file, which needs no other."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(callback=home_expanded, help="The Markdown file. [default: README.md beside the claims]"),
     ] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
-    """Write what was claimed, what was measured and whether it agrees, as Markdown; numbers come from the results."""
+    """Write a page of results (--html), or what was claimed and measured and whether it agrees, as Markdown."""
+    from ufh_cli.configuration.errors import InputError
+
+    if html is not None:
+        if out is not None:
+            raise InputError("one page at a time: --html of results, or --out of a file of claims")
+        from ufh_cli.pages.page import write_page
+
+        write_page(what, results, html)
+        typer.echo(f"wrote {html}")
+        return
     from ufh_cli.analyses.report import write_report
 
+    if len(what) > 1:
+        raise InputError(f"one file of claims at a time, not {len(what)}; of results: --html page.html")
+    claims = Path(what[0]).expanduser()
     target = out or claims.parent / "README.md"
     write_report(claims, results, target)
     typer.echo(f"wrote {target}")

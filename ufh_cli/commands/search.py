@@ -106,11 +106,9 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
 
         if not count_workers(cluster):  # also before anything is written
             typer.echo(f"the cluster at {cluster} has no workers yet; waiting for them", err=True)
-    for line in experiment.warnings:
-        typer.echo(f"ufh: warning: {line}", err=True)
     record_command(experiment, sys.argv[1:])
     try:
-        finished = run_experiment(experiment, path, asked.jobs, cluster)
+        finished = run_experiment(experiment, path, asked.jobs, cluster, _warn)
     except KeyboardInterrupt:
         ignore_interrupts()  # nor shall the end of the process be spoilt by another
         with suppress(OSError):  # the terminal may be gone
@@ -124,11 +122,15 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
     print_summary(series)
     if not sys.stdout.isatty():  # else they are on the screen already
         for line in remarks(series):
-            typer.echo(f"ufh: warning: {line}", err=True)
+            _warn(line)
     if best:
         print_best(series)
     where = shlex.quote(name) + where_option(asked.results)
     typer.echo(f"\nfiles: {path}\nnext:  ufh plot {where}    ufh show {where} --best")
+
+
+def _warn(line: str) -> None:
+    typer.echo(f"ufh: warning: {line}", err=True)
 
 
 def where_option(results: Path) -> str:

@@ -21,9 +21,9 @@ def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") 
         for number, pair in enumerate(pairs):
             baseline, one = with_same_seeds(pair)
             (x, dx), (y, dy) = _mean(baseline, quantity), _mean(one, quantity)
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number // 3) % len(MARKERS)]}
-            words = technique_name(one.technique)
-            label = condition_label(one) or words if alike else ", ".join(filter(None, [words, condition_label(one)]))
+            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            words = ["" if alike and condition_label(one) else technique_name(one.technique), condition_label(one)]
+            label = one.called or ", ".join(filter(None, words))
             axes.errorbar(x, y, 2 * dy, 2 * dx, linestyle="none", capsize=2, label=label, **style)
             edges += [x - 2 * dx, x + 2 * dx, y - 2 * dy, y + 2 * dy]
         low, high = np.nanmin(edges), np.nanmax(edges)
