@@ -1,4 +1,4 @@
-"""Processes that are killed while they start, while they wait and in the midst of a call take nobody else's with them."""
+"""Processes that are killed as they start, while they wait and in a call take nobody else's work with them."""
 
 from __future__ import annotations
 
