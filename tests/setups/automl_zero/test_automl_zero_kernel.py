@@ -13,14 +13,14 @@ from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
 from setups.automl_zero.mutation import random_program
 from setups.automl_zero.operations import OPERATIONS
 from setups.automl_zero.program import Instruction, Memory, constant_count, pack, unpack
-from setups.automl_zero.space import Space, parse_operations
+from setups.automl_zero.space import Space, chosen_operations
 from setups.automl_zero.tasks import Task, regression_tasks
 from setups.automl_zero.text import parse_program
 from ufh_cli.core.rng import Rng
 
 MEMORY = Memory(4, 5, 3)
 WORDS = st.integers(0, 2**64 - 1)
-EXACT = "0-6,15-58"  # all but elementary functions and random numbers
+EXACT = (*range(7), *range(15, 59))  # all but elementary functions and random numbers
 
 
 def tasks_of(features, count=3, train=12, valid=6, kind="linear", seed=5):
@@ -28,7 +28,7 @@ def tasks_of(features, count=3, train=12, valid=6, kind="linear", seed=5):
 
 
 def program_from(word, sizes, operations):
-    space = Space(MEMORY, (0, 0, 0), (99, 99, 99), parse_operations("/".join([operations] * 3)))
+    space = Space(MEMORY, (0, 0, 0), (99, 99, 99), chosen_operations([operations] * 3))
     return random_program(np.array(sizes), word, space.encoded())
 
 
