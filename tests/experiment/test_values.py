@@ -113,8 +113,8 @@ def test_a_list_is_divided_by_commas_or_as_in_toml(option, text, value):
         ("memory", Given("4,5,x"), "input should be a valid integer, got 'x'"),
         ("mutations", "alter, insert", "must be a list, got 'alter, insert'"),
         ("mutations", ["alter", 1], "input should be a valid string, got 1"),
-        ("operations", [[1]], "valid string"),
-        ("operations", [[1], [2], ["x"]], "valid integer"),
+        ("operations", [[1]], "operations: input should be a valid string or field required, got"),
+        ("operations", [[1], [2], ["x"]], "operations: input should be a valid string or input should be a valid integer, got"),
     ],
 )
 def test_what_is_no_such_list_is_refused_in_a_short_line(option, value, complaint):

@@ -364,10 +364,11 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
             model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
         return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
     given = "" if isinstance(first["input"], dict) else f", got {shown(first['input'])}"
-    # The alternatives of a union each say what they want.
-    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
+    # The alternatives of a union each say what they want; they come after the key, and after a place in a list.
+    depth = 2 if not prefix or isinstance(first["loc"][:2][-1], int) else 1
+    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:depth] == first["loc"][:depth])
     message = " or ".join(text[0].lower() + text[1:] for text in wanted)
-    return f"{source}: {prefix}{where[0] if len(where) == 1 else '.'.join(where[:2])}: {message}{given}"
+    return f"{source}: {prefix}{'.'.join(where[:depth])}: {message}{given}"
 
 
 def _without_none(value: Any) -> Any:

@@ -88,7 +88,7 @@ def test_every_operation_on_its_own(reference, operation, features):
 @settings(max_examples=60, deadline=None)
 @given(word=WORDS, sizes=sizes)
 def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference, word, sizes):
-    program = program_from(word, sizes, "1-4,18,23,27,28,31,39,56-64")
+    program = program_from(word, sizes, [1, 2, 3, 4, 18, 23, 27, 28, 31, 39, *range(56, 65)])
     alive = iter(live(program))
     living = pack([[i for i in function if next(alive)] for function in unpack(program)])
     tasks = tasks_of(3)
@@ -102,7 +102,7 @@ def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference,
 @settings(max_examples=60, deadline=None)
 @given(word=WORDS, sizes=sizes)
 def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
-    program = program_from(word, sizes, "0-58")
+    program = program_from(word, sizes, range(59))
     tasks = tasks_of(3, count=6)
     few, many = (TaskBlock(tasks, classification=False, lanes=lanes) for lanes in (4, 16))
     assert np.array_equal(few.fitnesses(program, 0), many.fitnesses(program, 0))
@@ -113,7 +113,7 @@ def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
 @given(word=WORDS, sizes=sizes, wanted=st.lists(st.booleans(), min_size=10, max_size=10))
 def test_a_task_does_not_depend_on_which_others_are_run(word, sizes, wanted):
     block = TaskBlock(tasks_of(4, count=10), classification=False, lanes=4)
-    program = program_from(word, sizes, "0-64")
+    program = program_from(word, sizes, range(65))
     whole, some = block.fitnesses(program, word, 2), block.fitnesses(program, word, 2, wanted)
     alone = [block.fitnesses(program, word, 2, [task == one for task in range(10)]) for one in np.flatnonzero(wanted)]
     assert np.array_equal(some[:-1][wanted, 0], whole[:-1][wanted, 0])
