@@ -1,4 +1,4 @@
-"""Tunes AdamW on every task and writes `baselines.toml`: ``python -m setups.optimizers.tune_baselines``.
+"""Tunes AdamW on every task and writes `baselines.toml`: ``python -m setups.optimizers.tune_baselines [TASK...]``.
 
 A grid of learning rate, second moment and weight decay; the rate's grid goes on at whatever side the best lies on,
 until it is closed on both. The best is chosen on some starts, and its loss measured on others. Some minutes on one
@@ -7,6 +7,9 @@ core.
 
 from __future__ import annotations
 
+import sys
+import tomllib
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -55,14 +58,13 @@ def tuned(task: Task, starts: int, test_starts: int) -> Baseline:
     return Baseline(centre, beta2, decay, float(f"{test.mean():.6g}"), float(f"{error:.2g}"))
 
 
-def main() -> None:
-    """Tune on all tasks, and write the table."""
-    table: dict[str, dict[str, dict[str, float]]] = {}
+def main(names: Sequence[str]) -> None:
+    """Tune on the tasks called `names`, or on all, and write the table."""
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8")) if names else {}
     for section, starts, test_starts in (("search", 16, 64), ("held_out", 1, 3)):
-        table[section] = {}
-        for name in TASKS:
+        for name in names or TASKS:
             found = tuned(make_task(name, section == "held_out"), starts, test_starts)
-            table[section][name] = found._asdict()
+            table.setdefault(section, {})[name] = found._asdict()
             print(section, name, found, flush=True)
     TABLE.write_text(
         "# AdamW as tuned on each task; written by tune_baselines.\n\n" + tomli_w.dumps(table), encoding="utf-8"
@@ -70,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
