@@ -98,7 +98,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_without_its_images_a_task_is_refused_in_one_line(elsewhere):
     with pytest.raises(ValueError, match=r"^tasks: fashion needs Fashion-MNIST.*dataset-fashion-mnist[^\n]*$"):
-        Optimizers(tasks="softmax, fashion")
+        Optimizers(tasks=("softmax", "fashion"))
 
 
 def test_fashion_is_averaged_and_divided_without_overlap(elsewhere):
