@@ -114,11 +114,7 @@ def test_a_list_is_divided_by_commas_or_as_in_toml(option, text, value):
         ("mutations", "alter, insert", "must be a list, got 'alter, insert'"),
         ("mutations", ["alter", 1], "input should be a valid string, got 1"),
         ("operations", [[1]], "operations: input should be a valid string or field required, got"),
-        (
-            "operations",
-            [[1], [2], ["x"]],
-            "operations: input should be a valid string or input should be a valid integer, got",
-        ),
+        ("operations", [[1], [2], ["x"]], "valid string or input should be a valid integer, got"),
     ],
 )
 def test_what_is_no_such_list_is_refused_in_a_short_line(option, value, complaint):
