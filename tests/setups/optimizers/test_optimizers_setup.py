@@ -37,9 +37,17 @@ def lines(*body):
     )
 
 
+def task_here(name, held_out=False):
+    """The task, where its images are on this machine."""
+    try:
+        return make_task(name, held_out)
+    except ValueError as error:
+        pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_gradients_are_the_slopes_of_the_losses(name):
-    task = make_task(name)
+    task = task_here(name)
     rng = np.random.default_rng(3)
     w = 0.3 * rng.standard_normal(task.weights)
     x = np.zeros_like(task.x) if name == "rosenbrock" else task.x  # there the examples are the gradient's noise
@@ -58,7 +66,7 @@ def test_gradients_are_the_slopes_of_the_losses(name):
 @pytest.mark.parametrize("name", TASKS)
 def test_the_table_is_what_tuned_adamw_gives(name):
     """The mean over other starts than those of the tuning lies within its error."""
-    task, reference = make_task(name), baseline(name)
+    task, reference = task_here(name), baseline(name)
     constants = (reference.rate, reference.beta2, reference.decay)
     words = range(70_000, 70_016)
     losses = [
@@ -68,14 +76,53 @@ def test_the_table_is_what_tuned_adamw_gives(name):
     assert abs(np.mean(losses) - reference.loss) < 4 * spread
 
 
-def test_held_out_tasks_are_longer_and_have_other_data():
-    for name in TASKS:
-        small, large = make_task(name), make_task(name, held_out=True)
-        assert large.steps == 10 * small.steps
-        assert large.weights > small.weights or name == "softmax"
-        assert not np.array_equal(small.valid_x, large.valid_x)
-        known = {row.tobytes() for row in large.x} if name in ("softmax", "mlp") else set()
-        assert not known & {row.tobytes() for row in large.valid_x}
+@pytest.mark.parametrize("name", TASKS)
+def test_held_out_tasks_are_longer_and_have_other_data(name):
+    small, large = task_here(name), task_here(name, held_out=True)
+    assert large.steps == 10 * small.steps
+    assert large.weights > small.weights or name == "softmax"
+    assert not np.array_equal(small.valid_x, large.valid_x)
+    known = {row.tobytes() for row in large.x} if name in ("softmax", "mlp") else set()
+    assert not known & {row.tobytes() for row in large.valid_x}
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty place for data, none of which is known beforehand."""
+    monkeypatch.setenv("UFH_DATA", str(tmp_path))
+    monkeypatch.setattr("setups.image_files.DEBIAN_FASHION_MNIST", tmp_path / "none")
+    make_task.cache_clear()
+    yield tmp_path
+    make_task.cache_clear()
+
+
+def test_without_its_images_a_task_is_refused_in_one_line(elsewhere):
+    with pytest.raises(ValueError, match=r"^tasks: fashion needs Fashion-MNIST.*dataset-fashion-mnist[^\n]*$"):
+        Optimizers(tasks=("softmax", "fashion"))
+
+
+def test_fashion_is_averaged_and_divided_without_overlap(elsewhere):
+    """Each image has a grey level of its own, which averages keep, in one of two squares of pixels."""
+    arrays = {}
+    for part, count, first in (("train", 6000, 0), ("test", 1200, 6000)):
+        levels = np.arange(first, first + count)
+        images = np.zeros((count, 28, 28), dtype=np.uint8)
+        images[:, 0:2, 2:4] = (levels % 256)[:, None, None]
+        images[:, 26:28, 26:28] = (levels // 256)[:, None, None]
+        arrays |= {f"x_{part}": images, f"y_{part}": (levels % 10).astype(np.uint8)}
+    (elsewhere / "mnas").mkdir()
+    np.savez(elsewhere / "mnas" / "fashion-mnist.npz", **arrays)
+    sets = {}
+    for held_out in (False, True):
+        task = make_task("fashion", held_out)
+        for name, x, y in (("train", task.x, task.y), ("valid", task.valid_x, task.valid_y)):
+            assert x.shape[1] == 14 * 14
+            levels = np.rint(255 * x[:, 1] + 256 * 255 * x[:, -1])
+            np.testing.assert_array_equal(levels % 10, y)
+            sets[name, held_out] = set(levels.tolist())
+    assert sets["train", True] == sets["train", False] == set(range(5000))
+    assert sets["valid", False] == set(range(5000, 5400))
+    assert sets["valid", True] == set(range(6000, 7000))
 
 
 def test_fitness_is_half_where_the_loss_is_that_of_adamw_and_grows_as_it_falls(quick):
