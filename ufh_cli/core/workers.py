@@ -171,15 +171,14 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
         wrong.
     """
     fitness, cost = evaluation[0], evaluation[1]
-    if type(fitness) is not float or type(cost) is not float or fitness != fitness:
-        # Setups that compute with numpy give its own kind of scalar.
-        fitness, cost = (real_number(setup, candidate, *item) for item in (("fitness", fitness), ("cost", cost)))
+    if type(fitness) is type(cost) is float and fitness == fitness and 0.0 <= cost < math.inf:
+        return evaluation
+    # Setups that compute with numpy give its own kind of scalar.
+    fitness, cost = (real_number(setup, candidate, *item) for item in (("fitness", fitness), ("cost", cost)))
     if not 0.0 <= cost < math.inf:
         whose = _whose(setup, candidate)
         raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
-    if fitness is not evaluation[0] or cost is not evaluation[1] or fitness != fitness:
-        return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=float(cost))
-    return evaluation
+    return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=cost)
 
 
 def real_number(setup: Setup, candidate: Any, what: str, value: Any) -> float:

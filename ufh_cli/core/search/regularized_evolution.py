@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
 from ufh_cli.core.search.plateau import Plateau
+
+Winner = Callable[[np.ndarray, int, int], int]
 
 
 class RegularizedEvolution(SearchMethod):
@@ -48,12 +49,7 @@ class RegularizedEvolution(SearchMethod):
         self._fitness = np.full(population_size, -np.inf)
         self._told = 0  # individuals that have entered; the oldest sits at _told % population_size
         self._asked = 0
-
-    @cached_property
-    def _winner(self) -> Callable[[np.ndarray, int, int], int]:
-        from ufh_cli.core.search.selection import tournament_winner  # numba comes with searches alone
-
-        return tournament_winner
+        self._winner: Winner  # set when the first is told; a cached property would make every attribute slower
 
     def ask(self, rng: Rng) -> Individual | None:
         alive = self._fitness
@@ -71,6 +67,8 @@ class RegularizedEvolution(SearchMethod):
     def tell(self, individual: Individual) -> None:
         place = self._told % self.population_size
         if self._told < self.population_size:
+            if not self._told:
+                self._winner = compiled_winner()
             self._individuals.append(individual)
         else:
             self._individuals[place] = individual
@@ -81,6 +79,13 @@ class RegularizedEvolution(SearchMethod):
             if best is not None and self._told >= self.population_size:
                 self._individuals = [best] * self.population_size
                 self._fitness[:] = best.fitness
+
+
+def compiled_winner() -> Winner:
+    """Who wins a tournament, see `selection`; numba comes with searches alone."""
+    from ufh_cli.core.search.selection import tournament_winner
+
+    return tournament_winner
 
 
 def check_population(population_size: int, tournament_size: int) -> None:
