@@ -12,6 +12,7 @@ from typing import Any
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import ExperimentConfig, make_guidance, make_search
+from ufh_cli.core.guided.tally import Tally
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
@@ -305,9 +306,8 @@ def make_record(
         "warm_hits": result.warm_hits,
         "lost": result.lost,
         "stopped": result.stopped,
+        **(result.guidance or Tally()).row(),
     }
-    if result.guidance is not None:
-        row |= result.guidance.row()
     return TrialRecord(cell, trial, row, result.curve, best, [_front_entry(setup, trial, one) for one in result.front])
 
 
