@@ -177,18 +177,16 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     method = config.search.get("method", "regularized_evolution")
     if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
-    proposing = [part for part in parse_technique(config.technique) if part in PROPOSING]
-    if proposing and not SEARCH_METHODS[method].has_parents:
-        raise InputError(f"{source}: {proposing[0]} mutates children, but {method} has no parents; choose another search")
+    acting = [part for part in parse_technique(config.technique) if part in PROPOSING]
+    if acting and not SEARCH_METHODS[method].has_parents:
+        raise InputError(f"{source}: {acting[0]} mutates children, but {method} has no parents; choose another search")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
     if search.get("unique_keys") and not parse_technique(config.technique):
         raise InputError(f"{source}: search.unique_keys needs a technique that computes keys, such as fec")
     options = _resolved(load_setup(config.setup), config.options, "options", source)
-    guided = _resolved(Guidance, config.guided, "guided", source) if config.guided or GUIDED in proposing else {}
-    resolved = config.model_copy(
-        update={"search": {"method": method, **search}, "options": options, "guided": guided}
-    )
+    guided = _resolved(Guidance, config.guided, "guided", source) if config.guided or GUIDED in acting else {}
+    resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options, "guided": guided})
     make_search(resolved, source)
     make_guidance(resolved, source)
     return resolved

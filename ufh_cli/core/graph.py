@@ -25,4 +25,3 @@ class Graph(NamedTuple):
     operations: Sequence[int] | np.ndarray
     edges: Sequence[Sequence[int]] | np.ndarray
     values: Sequence[Sequence[float]] | np.ndarray = ()
-

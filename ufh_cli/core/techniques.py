@@ -1,4 +1,4 @@
-"""What wraps proposing and evaluating: none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, guided, and their combinations.
+"""What wraps proposing and evaluating: none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, guided, combined.
 
 A technique is a set of wrappers, not a loop of its own: FCM and tabulist look at a child before it enters and may have
 it mutated again; guided chooses among mutations; the caches answer instead of an evaluation. ``fec+fcm`` does both.

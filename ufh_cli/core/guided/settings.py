@@ -63,7 +63,12 @@ class Guidance:
         accuracy: float = 1.0,
         cost: float = 0.0,
     ) -> None:
-        for name, whole, least in (("tries", tries, 1), ("window", window, 10), ("refit", refit, 1), ("warmup", warmup, 10)):
+        for name, whole, least in (
+            ("tries", tries, 1),
+            ("window", window, 10),
+            ("refit", refit, 1),
+            ("warmup", warmup, 10),
+        ):
             if whole < least:
                 raise ValueError(f"guided.{name} must be at least {least}, got {whole}")
         for name, share in (("quantile", quantile), ("epsilon", epsilon), ("accuracy", accuracy)):

@@ -22,7 +22,7 @@ class Tally:
     at_once : int
         Of those, the ones that were the first mutation.
     seconds : float
-        Of the processor, spent on mutations, columns, predictions and fits.
+        Spent on mutations, columns, predictions and fits.
     """
 
     def __init__(self) -> None:

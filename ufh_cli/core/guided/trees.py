@@ -130,7 +130,7 @@ def grow(rows, target, trees, rate, penalty, share, word):
     residual = target - target.mean()
     best, histogram = np.empty((_LEAVES, 3)), np.empty((_LEAVES, _BINS))
     node, state = np.empty(n, np.uint8), word
-    allowed = np.empty(used, nb.boolean)
+    allowed = np.empty(used, np.bool_)
     for t in range(trees):
         for c in range(used):
             state, draw = splitmix64(state)
@@ -145,13 +145,12 @@ def grow(rows, target, trees, rate, penalty, share, word):
                     _best_cuts(bins[c], node, residual, nodes, penalty, best, histogram)
             for at in range(nodes):
                 if best[at, 0] > 0.0:
-                    c = np.int64(best[at, 1])
-                    forest[t, first + at] = places[c]
-                    forest[t, _INNER + first + at] = cuts[c, np.int64(best[at, 2])]
+                    column, cut = np.int64(best[at, 1]), np.int64(best[at, 2])
+                    forest[t, first + at] = places[column]
+                    forest[t, _INNER + first + at] = cuts[column, cut]
             for r in range(n):
-                at = node[r]
-                right = best[at, 0] > 0.0 and bins[np.int64(best[at, 1]), r] > best[at, 2]
-                node[r] = 2 * at + right
+                right = best[node[r], 0] > 0.0 and bins[np.int64(best[node[r], 1]), r] > best[node[r], 2]
+                node[r] = 2 * node[r] + right
         sums, counts = np.zeros(_LEAVES), np.zeros(_LEAVES)
         for r in range(n):
             sums[node[r]] += residual[r]
