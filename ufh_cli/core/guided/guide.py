@@ -111,12 +111,10 @@ def make_guide(setup: Setup, settings: Guidance, rng: Rng) -> Guide:
         With one clear line, where there cannot be one.
     """
     if setup.objectives is not None:
-        raise ValueError("guided learns from one fitness: with several objectives it has no order to learn")
+        raise ValueError("guided learns an order of fitnesses; with several objectives there is none")
     if settings.model == "oracle":
         if not setup.simulated_cost:
-            raise ValueError(
-                "guided.model = oracle evaluates every mutation: for setups whose evaluations are look-ups"
-            )
+            raise ValueError("guided.model = oracle evaluates every mutation: evaluations must be look-ups")
     elif not setup.operations:
-        raise ValueError("guided needs the graphs of candidates (Setup.operations and graph), which the setup has not")
+        raise ValueError("guided needs graphs of candidates (Setup.operations and graph), which the setup has not")
     return Guide(setup, settings, rng)
