@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.registry import load_setup
@@ -33,21 +33,26 @@ def _none_word(value: Any) -> Any:
     return None if value == "none" else value
 
 
-_INTEGER = re.compile("[+-]?[0-9]{1,18}")
-
-
 def _word(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-def _listed(value: Any) -> Any:
-    """A list of TOML, or a text divided by commas of the command line, for an option that is a tuple."""
-    if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",")]
-        return tuple(int(part) if _INTEGER.fullmatch(part) else part for part in parts if part)
-    if type(value) in (int, float):
-        return (value,)  # a list of one, as the command line has it
-    return tuple(value) if isinstance(value, list) else value
+def _tuples(value: Any) -> Any:
+    """Lists, also in each other, as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def _listed(hint: Any) -> BeforeValidator:
+    """For an option that is a tuple: the list of TOML, of the right length."""
+    of = typing.get_args(hint)
+    wanted = "a list" if ... in of else f"a list of {len(of)}"
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple) or not (... in of or len(value) == len(of)):
+            raise PydanticCustomError("list", f"must be {wanted}")
+        return _tuples(value)
+
+    return BeforeValidator(check)
 
 
 def _whole(value: Any) -> Any:
@@ -349,7 +354,9 @@ def options_model(cls: type) -> type[BaseModel]:
             elif hint is str:
                 hint = Annotated[str, BeforeValidator(_word)]
             elif typing.get_origin(hint) is tuple:
-                hint = Annotated[hint, BeforeValidator(_listed)]
+                hint = Annotated[hint, _listed(hint)]
+            elif any(typing.get_origin(one) is tuple for one in typing.get_args(hint)):
+                hint = Annotated[hint, BeforeValidator(_tuples)]
             elif type(None) in typing.get_args(hint):
                 hint = Annotated[hint, BeforeValidator(_none_word)]
             fields[name] = (hint, default)
@@ -372,16 +379,17 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
             model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
         return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
     given = "" if isinstance(first["input"], dict) else f", got {shown(first['input'])}"
-    # The alternatives of a union each say what they want.
-    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
+    # The alternatives of a union each say what they want; they come after the key, and after a place in a list.
+    depth = 2 if not prefix or isinstance(first["loc"][:2][-1], int) else 1
+    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:depth] == first["loc"][:depth])
     message = " or ".join(text[0].lower() + text[1:] for text in wanted)
-    return f"{source}: {prefix}{where[0] if len(where) == 1 else '.'.join(where[:2])}: {message}{given}"
+    return f"{source}: {prefix}{'.'.join(where[:depth])}: {message}{given}"
 
 
 def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return list(value) if isinstance(value, tuple) else value  # as TOML and JSON read it back
+    return [*map(_without_none, value)] if isinstance(value, tuple) else value  # as TOML and JSON read it back
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -261,6 +262,13 @@ class Setup(ABC, Generic[C]):
     def details(self, candidate: C, fitness: float) -> str:
         """What a person wants to know of a search's best candidate besides its description; "" for nothing."""
         return ""
+
+    def redundancy(self, candidate: C) -> float:
+        """The fraction of `candidate` without which it does the same, for ``ufh plot --kind redundancy``.
+
+        NaN where the setup does not tell.
+        """
+        return math.nan
 
     def learning_curves(self, candidate: C, rng: Rng) -> Curves | None:
         """How one evaluation of `candidate` went along, for ``ufh plot --kind learning``; None where nothing learns."""
