@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -255,7 +256,7 @@ def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
         type(entry.get("trial")) is int
         and isinstance(objectives, dict)
         and len(objectives) > 1
-        and all(type(value) in (int, float) for value in objectives.values())
+        and all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in objectives.values())
         and isinstance(entry.get("description"), str)
         and isinstance(entry.get("key", ""), str)
     )
