@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from setups.data import data_directory
 from setups.images import REMEDIES, Arrays, digits, image_path, keras_images
 from setups.mnas.image_files import read_image_files
 from ufh_cli.core.names import nearest
+from ufh_cli.files import put, write_whole
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its files."""
@@ -163,7 +165,7 @@ def fetch_images(source: str) -> Path:
         return path
     arrays = keras_images(source)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez_compressed(unfinished, **arrays)
-    os.replace(unfinished, path)
+    with io.BytesIO() as archive:
+        np.savez_compressed(archive, **arrays)
+        write_whole(path, lambda file: put(file, archive.getvalue()), f".{os.getpid()}.part")
     return path
