@@ -41,7 +41,7 @@ from ufh_cli.records.journal import Journal
 from ufh_cli.records.replay import Replay
 
 BASELINE = {"task": "nn2", "tasks": 10, "features": 16, "train_examples": 8000, "valid_examples": 1000}
-AUTORL = {"hidden": "64/64", "learning_rate": 1e-3, "episodes": 200, "replay_start": 500, "update_every": 2}
+AUTORL = {"hidden": [64, 64], "learning_rate": 1e-3, "episodes": 200, "replay_start": 500, "update_every": 2}
 
 
 class Mutants(SearchMethod):

@@ -31,11 +31,10 @@ class AutoRL(Setup[Graph]):
     """Loss graphs, worth as much as the agents that learn by them (Co-Reyes et al. 2021).
 
     The defaults are those of the lite configuration: a small network that learns CartPole in about a second.
-    Lists are divided by commas, widths of layers by slashes.
 
     Parameters
     ----------
-    environments : str
+    environments : tuple of str
         Where an agent learns in the search, one after the other: ids of gymnasium or MiniGrid.
     trainings : int
         Trainings in each environment, with other first networks and seeds, whose mean counts. One, as in the paper, is
@@ -45,12 +44,12 @@ class AutoRL(Setup[Graph]):
         k-th of a fixed list, see `first_networks`; the rest stays random. `reevaluate` takes fresh ones in any case.
     training_hurdle : float
         When the first training in the first environment scores below this, that score is the fitness. 0: no hurdle.
-    heldout_environments : str
+    heldout_environments : tuple of str
         Where it learns as well in `reevaluate`; the search's environments, with other seeds, come first.
     heldout_trainings : int
         Trainings in each environment that `reevaluate` averages.
-    returns : str
-        ``"low/high"`` of each environment that ufh has no range of returns for (or another one), "" for ours.
+    lowest_returns, highest_returns : tuple of float
+        Ranges of returns, a number for each environment (those held out last), to replace ufh's own; none: ufh's own.
     episodes, steps : int
         Length of a training in every environment; both 0: each environment's own, as in the paper.
     score : {"all", "last50"}
@@ -65,7 +64,7 @@ class AutoRL(Setup[Graph]):
         Copy the original's off-by-one, which never takes a new node's predecessor as its input.
     engine : {"fast", "tensorflow"}
         Who computes gradient steps; both do the same, see `engine`.
-    hidden : str
+    hidden : tuple of int
         Widths of the Q network's hidden layers.
     learning_rate : float
         Adam's.
@@ -95,13 +94,14 @@ class AutoRL(Setup[Graph]):
     def __init__(
         self,
         *,
-        environments: str = "CartPole-v0",
+        environments: tuple[str, ...] = ("CartPole-v0",),
         trainings: int = 1,
         first_networks: Literal["random", "fixed"] = "random",
         training_hurdle: float = 0.0,
-        heldout_environments: str = "",
+        heldout_environments: tuple[str, ...] = (),
         heldout_trainings: int = 5,
-        returns: str = "",
+        lowest_returns: tuple[float, ...] = (),
+        highest_returns: tuple[float, ...] = (),
         episodes: int = 200,
         steps: int = 0,
         score: Literal["all", "last50"] = "all",
@@ -110,7 +110,7 @@ class AutoRL(Setup[Graph]):
         space: str = "pre_graph_10",
         original_offsets: bool = False,
         engine: Literal["fast", "tensorflow"] = "fast",
-        hidden: str = "64/64",
+        hidden: tuple[int, ...] = (64, 64),
         learning_rate: float = 1e-3,
         batch: int = 32,
         replay: int = 50_000,
@@ -126,11 +126,12 @@ class AutoRL(Setup[Graph]):
     ) -> None:
         _check_numbers(trainings, heldout_trainings, hurdle, training_hurdle, learning_rate)
         self._space = Space(configuration(space), original_offsets=original_offsets)
-        searched, held_out = _names(environments), _names(heldout_environments)
-        if not searched:
+        if not environments:
             raise ValueError("environments names none; give one such as CartPole-v0")
-        made = [make(spec) for spec in _specs([*searched, *held_out], returns, episodes, steps)]
-        self._environments, self._held_out = made[: len(searched)], made[len(searched) :]
+        names = [*environments, *heldout_environments]
+        ranges = _ranges(lowest_returns, highest_returns, len(names))
+        made = [make(spec) for spec in _specs(names, ranges, episodes, steps)]
+        self._environments, self._held_out = made[: len(environments)], made[len(environments) :]
         self._training = TrainingSettings(
             batch=batch,
             replay=replay,
@@ -288,15 +289,13 @@ def _engine(name: str) -> type[Engine]:
     return TensorFlowEngine
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _specs(names: list[str], returns: str, episodes: int, steps: int) -> list[EnvironmentSpec]:
+def _specs(
+    names: list[str], ranges: list[tuple[float, float] | None], episodes: int, steps: int
+) -> list[EnvironmentSpec]:
     """What is known of these environments, which must all be different."""
     specs = [
         environment_spec(name, returns=one, episodes=episodes, steps=steps)
-        for name, one in zip(names, _ranges(returns, len(names)), strict=True)
+        for name, one in zip(names, ranges, strict=True)
     ]
     ids = [spec.id for spec in specs]
     twice = [one for one in ids if ids.count(one) > 1]
@@ -334,28 +333,19 @@ def _check_length(settings: TrainingSettings, environment: Environment) -> None:
         )
 
 
-def _ranges(text: str, count: int) -> list[tuple[float, float] | None]:
-    """The ranges of returns that `text` gives the environments in order."""
-    if not text.strip():
+def _ranges(lowest: tuple[float, ...], highest: tuple[float, ...], count: int) -> list[tuple[float, float] | None]:
+    """The ranges of returns of the environments in order; None where ufh's own counts."""
+    if not lowest and not highest:
         return [None] * count
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != count:
-        raise ValueError(f"returns must have an entry for each of the {count} environments, got {text!r}")
-    ranges: list[tuple[float, float] | None] = []
-    for part in parts:
-        try:
-            low, high = (float(number) for number in part.split("/")) if part else (0.0, 0.0)
-        except ValueError:
-            raise ValueError(f"returns are written low/high, such as 0/200, got {part!r}") from None
-        ranges.append((low, high) if part else None)
-    return ranges
+    if len(lowest) != count or len(highest) != count:
+        raise ValueError(
+            f"lowest_returns and highest_returns must each have a number for each of the {count} environments, "
+            f"got {len(lowest)} and {len(highest)}"
+        )
+    return list(zip(lowest, highest, strict=True))
 
 
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        widths = tuple(int(width) for width in text.split("/"))
-    except ValueError:
-        widths = ()
-    if not widths or not all(1 <= width <= 8192 for width in widths):
-        raise ValueError(f"hidden must be widths of layers from 1 to 8192, such as 64/64, got {text!r}")
-    return widths
+def _widths(hidden: tuple[int, ...]) -> tuple[int, ...]:
+    if not hidden or not all(1 <= width <= 8192 for width in hidden):
+        raise ValueError(f"hidden must be widths of layers from 1 to 8192, such as 64, 64; got {list(hidden)}")
+    return tuple(hidden)

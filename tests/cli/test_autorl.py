@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 pytest.importorskip("gymnasium")
@@ -46,17 +48,39 @@ def test_known_losses_have_names(ufh):
 
 
 @pytest.mark.parametrize(
+    ("setting", "recorded"),
+    [
+        ("hidden=8", {"hidden": [8]}),
+        ("hidden=8, 4", {"hidden": [8, 4]}),
+        ("heldout_environments=Acrobot-v1,MountainCar-v0", {"heldout_environments": ["Acrobot-v1", "MountainCar-v0"]}),
+        ("lowest_returns=-0.5", {"lowest_returns": [-0.5], "highest_returns": [200]}),
+    ],
+)
+def test_options_that_are_lists_are_divided_by_commas(ufh, setting, recorded):
+    """One value is a list of one; the record holds lists."""
+    others = ["--set=options.highest_returns=200"] if "lowest" in setting else []
+    search = ["--set=budget.candidates=2", "--set=search.population_size=2", "--set=search.tournament_size=1"]
+    name = f"lists-{setting.partition('=')[0]}-{len(setting)}"
+    tiny = ["--set=options.steps=120", "--set=options.replay_start=20", "--set=options.heldout_trainings=1"]
+    ufh("run", "autorl", f"--name={name}", "--trials=1", *search, *tiny, f"--set=options.{setting}", *others)
+    experiment = tomllib.loads((ufh.folder / "results" / name / "experiment.toml").read_text(encoding="utf-8"))
+    assert experiment["options"].items() >= recorded.items()
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["run", "autorl", "--set=options.environments=CartPol-v0"], ["CartPol-v0", "CartPole-v0"]),
         (["run", "autorl", "--set=options.hiden=8"], ["hiden", "hidden"]),
+        (["run", "autorl", "--set=options.hidden=16/8"], ["options.hidden", "16/8", "integer"]),
+        (["run", "autorl", "--set=options.lowest_returns=0,low"], ["options.lowest_returns", "low", "number"]),
         (["run", "autorl", "--set=hash.mantissa_bits=24"], ["hash", "24", "23"]),
         (["hash", "autorl", "n0 = QValueList(q_param, s_tm1)\nn1 = SelectList(n0, reward)"], ["line 2", "SelectList"]),
         (["hash", "autorl", "n0 = QValuList(q_param, s_tm1)"], ["line 1", "QValueList"]),
         (["hash", "autorl", "n0 = QValueList(q_param, s_tm1)"], ["FLOAT", "LIST"]),
         (["export", "autorl", "losses", "--out", "a.keras"], ["nothing to export"]),
     ],
-    ids=["environment", "option", "bits", "types", "operation", "no loss", "export"],
+    ids=["environment", "option", "widths", "returns", "bits", "types", "operation", "no loss", "export"],
 )
 def test_bad_input_is_one_line(ufh, searched, arguments, words):
     refusal = ufh(*arguments, code=2).refusal()

@@ -17,7 +17,7 @@ import pytest
 from setups.automl_zero.images import load_images
 from setups.autonumerics.export import write_function
 from setups.autonumerics.text import parse_program
-from setups.mnas.image_files import IDX_FILES
+from setups.image_files import IDX_FILES
 from setups.mnas.images import load_images as load_divided_images
 from setups.nasbench.data import convert_official, verify_tables
 from setups.nasbench.fetch import fetch

@@ -19,7 +19,7 @@ from ufh_cli.core.rng import Rng
 
 pytest.importorskip("gymnasium")
 
-QUICK = {"episodes": 0, "steps": 300, "hidden": "16", "replay_start": 40, "trainings": 3, "heldout_trainings": 2}
+QUICK = {"episodes": 0, "steps": 300, "hidden": (16,), "replay_start": 40, "trainings": 3, "heldout_trainings": 2}
 
 
 def flat(network):
@@ -88,7 +88,7 @@ def test_a_first_training_below_the_hurdle_is_the_fitness():
 
 
 def test_the_hurdle_between_trainings_ends_the_evaluation():
-    several = AutoRL(environments="CartPole-v0, MountainCar-v0", **QUICK, training_hurdle=0.99)
+    several = AutoRL(environments=("CartPole-v0", "MountainCar-v0"), **QUICK, training_hurdle=0.99)
     assert several.evaluate(KNOWN["dqn"], Rng.from_word(1)).cost == 300.0
 
 
@@ -113,7 +113,7 @@ def test_outputs_with_what_is_shared_are_those_without(examples, seeds):
 
 
 def test_the_hash_costs_more_steps_of_smaller_networks():
-    costs = [AutoRL(**QUICK | {"hidden": hidden}).hash_cost for hidden in ("16", "32/32", "256/256")]
+    costs = [AutoRL(**QUICK | {"hidden": hidden}).hash_cost for hidden in ((16,), (32, 32), (256, 256))]
     assert costs[0] > costs[1] > costs[2] >= 1.0
     assert AutoRL(**QUICK, hash_seeds=2).hash_cost == pytest.approx(2 * costs[0], abs=1.0)
 

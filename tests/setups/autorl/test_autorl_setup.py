@@ -14,7 +14,7 @@ from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 from ufh_cli.testing import CHECKS
 
-QUICK = {"episodes": 12, "hidden": "16", "replay_start": 40, "heldout_trainings": 1}
+QUICK = {"episodes": 12, "hidden": (16,), "replay_start": 40, "heldout_trainings": 1}
 
 
 def make(**changes) -> AutoRL:
@@ -31,8 +31,9 @@ def setup() -> AutoRL:
     "options",
     [
         {},
-        {"environments": "CartPole-v0, MountainCar-v0", "episodes": 0, "steps": 300, "hurdle": 0.05, "score": "last50"},
-        {"space": "pre_graph_11_scratch", "hash_seeds": 2, "hash_examples": 50, "heldout_environments": "Acrobot-v1",
+        {"environments": ("CartPole-v0", "MountainCar-v0"), "episodes": 0, "steps": 300, "hurdle": 0.05,
+         "score": "last50"},
+        {"space": "pre_graph_11_scratch", "hash_seeds": 2, "hash_examples": 50, "heldout_environments": ("Acrobot-v1",),
          "episodes": 0, "steps": 150},
     ],
     ids=["lite", "two environments", "from scratch"],
@@ -75,8 +76,8 @@ def test_a_loss_that_is_not_finite_ends_the_evaluation_with_the_lowest_fitness(s
 
 
 def test_the_hurdle_keeps_an_agent_out_of_the_other_environments():
-    both = make(environments="CartPole-v0, MountainCar-v0", episodes=3)
-    hurdle = make(environments="CartPole-v0, MountainCar-v0", episodes=3, hurdle=0.99)
+    both = make(environments=("CartPole-v0", "MountainCar-v0"), episodes=3)
+    hurdle = make(environments=("CartPole-v0", "MountainCar-v0"), episodes=3, hurdle=0.99)
     one = make(episodes=3)
     candidate = KNOWN["dqn"]
     stopped = hurdle.evaluate(candidate, Rng.from_word(3))
@@ -102,7 +103,7 @@ def test_both_engines_start_alike():
 
 
 def test_reevaluation_has_other_seeds_and_other_environments(setup):
-    elsewhere = make(heldout_environments="MountainCar-v0", episodes=2)
+    elsewhere = make(heldout_environments=("MountainCar-v0",), episodes=2)
     assert elsewhere.reevaluate(KNOWN["dqn"], Rng.from_word(1)) != elsewhere.reevaluate(KNOWN["dqn"], Rng.from_word(2))
     curves = elsewhere.learning_curves(KNOWN["dqn"], Rng.from_word(1))
     assert {name: len(values) for name, values in curves.values.items()} == {"CartPole-v0": 2, "MountainCar-v0": 2}
@@ -117,19 +118,23 @@ def test_known_losses_have_different_keys_and_are_read_by_name(setup):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"environments": "CartPol-v0"}, ["CartPol-v0", "CartPole-v0"]),
-        ({"environments": ""}, ["environments"]),
-        ({"environments": "CartPole-v0, CartPole-v0"}, ["twice"]),
-        ({"environments": "Pendulum-v1", "returns": "0/1"}, ["Pendulum-v1", "discrete actions"]),
-        ({"returns": "200/0"}, ["low < high"]),
-        ({"returns": "0:200"}, ["low/high", "0:200"]),
-        ({"returns": "0/1,0/1"}, ["entry for each", "1"]),
-        ({"hidden": "64x64"}, ["hidden", "64/64"]),
+        ({"environments": ("CartPol-v0",)}, ["CartPol-v0", "CartPole-v0"]),
+        ({"environments": ()}, ["environments"]),
+        ({"environments": ("CartPole-v0", "CartPole-v0")}, ["twice"]),
+        (
+            {"environments": ("Pendulum-v1",), "lowest_returns": (0.0,), "highest_returns": (1.0,)},
+            ["Pendulum-v1", "discrete actions"],
+        ),
+        ({"lowest_returns": (200.0,), "highest_returns": (0.0,)}, ["low < high"]),
+        ({"lowest_returns": (0.0,)}, ["lowest_returns and highest_returns", "got 1 and 0"]),
+        ({"lowest_returns": (0.0, 0.0), "highest_returns": (1.0, 1.0)}, ["each of the 1", "got 2 and 2"]),
+        ({"hidden": ()}, ["hidden", "64, 64"]),
+        ({"hidden": (64, 0)}, ["hidden", "[64, 0]"]),
         ({"engine": "tensorflw"}, ["engine", "tensorflow"]),
         ({"space": "pre_graph_12"}, ["pre_graph_1"]),
         ({"hurdle": 1.5}, ["hurdle"]),
-        ({"environments": "LunarLander-v2, LunarLander-v3"}, ["LunarLander-v3", "twice"]),
-        ({"heldout_environments": "CartPole-v0"}, ["CartPole-v0", "twice"]),
+        ({"environments": ("LunarLander-v2", "LunarLander-v3")}, ["LunarLander-v3", "twice"]),
+        ({"heldout_environments": ("CartPole-v0",)}, ["CartPole-v0", "twice"]),
         ({"replay_start": 10_000}, ["replay_start", "2,400"]),
         ({"batch": 0}, ["batch"]),
         ({"trainings": 0}, ["trainings"]),
@@ -155,7 +160,8 @@ def test_the_classic_configuration_is_the_paper_s_but_for_its_environments():
     defaults = {name: one.default for name, one in inspect.signature(AutoRL.__init__).parameters.items()}
     for name, value in paper["options"].items():
         if name not in ("environments", "heldout_environments"):
-            assert classic["options"].get(name, defaults[name]) == value, name
+            short = classic["options"].get(name, defaults[name])
+            assert (list(short) if isinstance(short, tuple) else short) == value, name
 
 
 def test_an_unknown_loss_names_the_nearest(setup):
