@@ -23,6 +23,7 @@ from setups.optimizers.text import format_program, parse_program
 from ufh_cli.core.names import nearest, one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Curves, Evaluation, Setup
+from ufh_cli.files import write_text
 
 INITIAL = (*OPTIMIZERS, "empty", "random")
 _NO_LOSSES = np.empty(0)
@@ -221,8 +222,8 @@ class Optimizers(Setup[Program]):
         """Write the program as a module with a torch optimizer, and another beside it with an optax transformation."""
         short = self.simplified(candidate)
         other = path.with_name(f"{path.stem}_optax.py")
-        path.write_text(torch_text(short), encoding="utf-8")
-        other.write_text(optax_text(short), encoding="utf-8")
+        write_text(path, torch_text(short))
+        write_text(other, optax_text(short))
         return f"wrote {path} (FoundOptimizer, for torch) and {other} (found_optimizer, for optax)"
 
     def fingerprint(self) -> str:

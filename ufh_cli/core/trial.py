@@ -17,7 +17,7 @@ from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial_result import TrialResult
-from ufh_cli.core.workers import Job, SimulatedWorkers, Workers, real_number
+from ufh_cli.core.workers import Job, SetupFailed, SimulatedWorkers, Workers, reevaluate_as_asked
 
 _STALLED = 10_000  # keys in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
@@ -116,7 +116,13 @@ class Trial:
         before, free = 0.0, 0
         while True:
             while workers.idle and self.proposed < limit and workers.clock < budget.cost:
-                submit(start())
+                try:
+                    job = start()
+                except MemoryError:
+                    raise
+                except Exception as error:  # of every kind: a setup's code drew it, mutated it or made its key
+                    raise SetupFailed.of(f"proposing candidate {self.proposed} or making its key", error) from error
+                submit(job)
             if not workers.busy:
                 break
             job = wait()
@@ -320,9 +326,7 @@ class Trial:
         result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:
-        candidate = individual.candidate
-        found = self.setup.reevaluate(candidate, self.streams.reevaluation)
-        return real_number(self.setup, candidate, "fitness on unseen data", found)
+        return reevaluate_as_asked(self.setup, individual.candidate, self.streams.reevaluation)
 
 
 def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:
