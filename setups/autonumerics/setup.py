@@ -60,7 +60,8 @@ class AutoNumerics(Setup[Program]):
     sqrt, fma : bool
         Whether there are square roots, and fused multiply-adds, besides +, -, * and /.
     mutations : str
-        Weights "insert:1, remove:2, rewire:3" as the three numbers "1/2/3".
+        Weights of inserting a vertex on an edge, removing one, rewiring an edge, and inserting a vertex behind another,
+        for all that use it: four numbers such as "1/4/6/1".
     mutate_again : float
         The probability of a further change after each change of one child.
     scale : float
@@ -68,7 +69,7 @@ class AutoNumerics(Setup[Program]):
     fit : str
         "lm": Levenberg–Marquardt, then Lawson's reweighting. "cma": CMA-ES, as the paper; some hundred times as costly.
     steps, lawson : int
-        Of "lm": at most so many steps of each.
+        Of "lm": at most so many steps of each; all of them and `short_steps` 0 is no fit, the best of random draws.
     generations : int
         Of "cma": at most so many.
     inherit : bool
@@ -101,7 +102,7 @@ class AutoNumerics(Setup[Program]):
         max_coefficients: int = 8,
         sqrt: bool = False,
         fma: bool = False,
-        mutations: str = "1/2/3",
+        mutations: str = "1/4/6/1",
         mutate_again: float = 0.3,
         scale: float = 1.0,
         fit: str = "lm",
@@ -119,11 +120,11 @@ class AutoNumerics(Setup[Program]):
         _between("max_coefficients", max_coefficients, 1, MOST_COEFFICIENTS)
         _between("mutate_again", mutate_again, 0.0, 0.95)
         _between("scale", scale, 0.0, 64.0)
-        _between("steps", steps, 1, 10_000)
+        _between("steps", steps, 0, 10_000)
         _between("lawson", lawson, 0, 10_000)
         _between("generations", generations, 1, 100_000)
         _between("starts", starts, 1, 1000)
-        _between("short_steps", short_steps, 1, 1000)
+        _between("short_steps", short_steps, 0, 1000)
         _between("fit_points", fit_points, 8, 4096)
         _between("error_points", error_points, fit_points, 100_000)
         self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
@@ -358,9 +359,10 @@ def _weights(text: str) -> np.ndarray:
         weights = np.array([float(part) for part in parts])
     except ValueError:
         weights = np.array([math.nan])
-    if len(weights) != 3 or not np.isfinite(weights).all() or weights.min() < 0 or weights[0] == 0:
+    if len(weights) != 4 or not np.isfinite(weights).all() or weights.min() < 0 or weights[0] == 0:
         raise ValueError(
-            f'mutations must be three weights such as "1/2/3", of insert (above 0), remove and rewire, got {text!r}'
+            'mutations must be four weights such as "1/4/6/1", of inserting (above 0), removing, rewiring and inserting '
+            f"behind, got {text!r}"
         )
     return weights
 
