@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setups.autonumerics.functions import DIGITS, Function, inner_points, middle_of
+from setups.autonumerics.functions import DIGITS, Function, middle_of
 from setups.autonumerics.operations import ADD, COEFFICIENT, DIVIDE, MULTIPLY, X
 from setups.autonumerics.program import Program, Vertex, from_vertices
-from setups.autonumerics.reference import digits_of
+from setups.autonumerics.published import PUBLISHED
 from setups.autonumerics.remez import minimax
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Landmark
 
 if TYPE_CHECKING:
     from setups.autonumerics.setup import AutoNumerics
 
 HIGHEST_DEGREE = 12
-_POINTS = 500  # that digits are told on
+_OF_PUBLISHED = "exp2 on [0.0, 1.0]"
+_POINTS = 1000  # that digits are told on
 
 
 class Classical(NamedTuple):
@@ -121,13 +123,12 @@ def classical_forms(setup: AutoNumerics, operations: int) -> list[Classical]:
     import mpmath
 
     found = []
-    points = inner_points(setup.function, _POINTS)
     for name, make in _forms(setup, operations):
         try:
             program = make()
         except (ArithmeticError, ValueError, mpmath.NoConvergence):
             continue  # a singular Padé table, or too large a program
-        found.append(Classical(name, program, digits_of(setup.largest_error(program, points))))
+        found.append(Classical(name, program, setup.digits(program, _POINTS)))
     return sorted(found, key=lambda form: (form.name, form.program.operations))
 
 
@@ -138,3 +139,16 @@ def best_of_each(setup: AutoNumerics, operations: int) -> list[Classical]:
         if form.name not in best or form.digits > best[form.name].digits:
             best[form.name] = form
     return list(best.values())
+
+
+def landmarks(setup: AutoNumerics, operations: int) -> list[Landmark]:
+    """The digits of textbook forms of at most so many operations, as lines, and for 2^x the published programs'."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for form in classical_forms(setup, operations):
+        lines.setdefault(form.name, []).append((form.digits, -float(form.program.operations)))
+    found = [Landmark(name, points) for name, points in lines.items()]
+    if setup.fingerprint() == _OF_PUBLISHED:
+        programs = [setup.parse(text) for text in PUBLISHED.values()]
+        points = [(setup.digits(program), -float(program.operations)) for program in programs]
+        found.append(Landmark("published (Real et al. 2023)", points, joined=False))
+    return found

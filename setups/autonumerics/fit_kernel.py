@@ -99,7 +99,8 @@ def _factored(columns, errors, roots, rows, right, triangle, shadow, norms):
 def _solved(triangle, shadow, damping, upper, low, step):
     """The `step` (k,) of the damped least squares, by Givens rotations; False where there is none.
 
-    It makes the squared norm of (triangle step + shadow), plus `damping` times its own, the least. `upper` (k, k) and `low` (k + 1,) are to work in.
+    It makes the squared norm of (triangle step + shadow), plus `damping` times its own, the least.
+    `upper` (k, k) and `low` (k,) are to work in.
     """
     k = len(shadow)
     for i in range(k):

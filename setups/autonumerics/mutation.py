@@ -1,9 +1,9 @@
 """Compiled mutation of programs; each call expands one random word.
 
-The kinds are those of Real et al. (2023): insert a vertex on an edge, remove a vertex, give an edge another source. What
-differs: a vertex may also be inserted behind another, for all that use it, which puts one function into another, f(x)
-into f(g(x)); and an inserted operation may take a fresh coefficient, half the time one that changes nothing at first
-(adds 0, multiplies by 1), so that a child starts from what its parent's fit found.
+The kinds are those of Real et al. (2023): insert a vertex on an edge, remove a vertex, give an edge another source.
+What differs: a vertex may also be inserted behind another, for all that use it, which puts one function into another,
+f(x) into f(g(x)); and an inserted operation may take a fresh coefficient, half the time one that changes nothing
+at first (adds 0, multiplies by 1), so that a child starts from what its parent's fit found.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,11 +29,11 @@ from setups.autonumerics.operations import (
 from setups.autonumerics.program import EMPTY, Program, code_array, value_array
 from setups.autonumerics.reference import digits_of, reference_values
 from setups.autonumerics.run_kernel import run
-from setups.autonumerics.single import ULP_AT_ONE, grid, largest_ulps
+from setups.autonumerics.single import POINTS, ULP_AT_ONE, grid, largest_ulps
 from setups.autonumerics.text import format_program, parse_program
 from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Objectives, Setup
+from ufh_cli.core.setup import Evaluation, Landmark, Objectives, Setup
 
 REEVALUATION_POINTS = 4096
 _HASH_POINTS = 12
@@ -261,14 +261,13 @@ class AutoNumerics(Setup[Program]):
 
         With ``error = "ulp"`` on 2**20 points, run in float32.
         """
-        program = self.fitted(candidate, rng)
-        if self.single:
-            return digits_of(ULP_AT_ONE * largest_ulps(program, self.function, grid(self.function)))
-        return self.digits(program)
+        return self.digits(self.fitted(candidate, rng))
 
-    def digits(self, program: Program) -> float:
-        """Digits of `program` with its own coefficients, on 4,096 points, in 40 decimal digits."""
-        return digits_of(self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS)))
+    def digits(self, program: Program, count: int = 0) -> float:
+        """Digits of `program` with its own coefficients, on `count` points (0: as many as `reevaluate` takes)."""
+        if self.single:
+            return digits_of(ULP_AT_ONE * largest_ulps(program, self.function, grid(self.function, count or POINTS)))
+        return digits_of(self.largest_error(program, inner_points(self.function, count or REEVALUATION_POINTS)))
 
     def largest_error(self, program: Program, points: np.ndarray) -> float:
         """The largest error of `program` with its own coefficients on `points`, computed with 40 decimal digits."""
@@ -288,6 +287,10 @@ class AutoNumerics(Setup[Program]):
         """The program as a formula; see `text`."""
         return format_program(candidate)
 
+    def form(self, candidate: Program) -> str:
+        """The formula with its coefficients left open."""
+        return format_program(candidate, open_coefficients=True)
+
     def parse(self, text: str) -> Program:
         """The canonical program of a formula."""
         return parse_program(text)
@@ -299,7 +302,7 @@ class AutoNumerics(Setup[Program]):
         program = self.fitted(candidate, Rng.from_word(0))
         lines = [
             f"{program.operations} operations, {self.digits(program):.2f} digits ({self._kind} error): "
-            f"{self.function.name}(x) = {format_program(program)}"
+            f"{self.function.name}(x): {format_program(program)}"
         ]
         lines += [
             f"  {form.name} in {form.program.operations} operations: {form.digits:.2f} digits"
@@ -309,6 +312,12 @@ class AutoNumerics(Setup[Program]):
             ulps = largest_ulps(program, self.function, grid(self.function))
             lines.append(f"  in float32: {ulps:.2f} ULP at most on 2**20 points")
         return "\n".join(lines)
+
+    def landmarks(self) -> Sequence[Landmark]:
+        """The textbook's forms within the limits, and for 2^x the published programs."""
+        from setups.autonumerics.classical import landmarks
+
+        return landmarks(self, self._limits.operations) if self.objectives else ()
 
     def draw(self, candidate: Program, axes: Any) -> None:
         """The error of the fitted program over the interval; a minimax fit reaches its largest error many times."""
@@ -361,8 +370,8 @@ def _weights(text: str) -> np.ndarray:
         weights = np.array([math.nan])
     if len(weights) != 4 or not np.isfinite(weights).all() or weights.min() < 0 or weights[0] == 0:
         raise ValueError(
-            'mutations must be four weights such as "1/4/6/1", of inserting (above 0), removing, rewiring and inserting '
-            f"behind, got {text!r}"
+            'mutations must be four weights such as "1/4/6/1", of inserting (above 0), removing, rewiring and '
+            f"inserting behind, got {text!r}"
         )
     return weights
 

@@ -17,7 +17,7 @@ from ufh_cli.analyses.speedup import speed_up
 from ufh_cli.configuration.errors import InputError, nearest
 
 _LEVEL = 0.05
-_LIMITS = {"low", "high", "above", "below"}
+_LIMITS = {"low", "high", "above", "below", "at"}
 YES, NO, OPEN = "yes", "no", "cannot tell"
 HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
@@ -44,8 +44,8 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "level"), ``series`` of which results (as for
-        `ufh plot`); the other keys depend on it.
+        ``measure`` says how ("difference", "between", "speed-up", "level", "attained"), ``series`` of which results
+        (as for `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
 
@@ -168,6 +168,24 @@ def level(
     return Finding("; ".join(texts), YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
 
 
+def attained(series: Sequence[Series], *, at: float, above: float) -> Finding:
+    """The highest first objective on each trial's front where the last one is `at` or more, and how many are above."""
+    texts, shares = [], []
+    for one in series:
+        fronts = one.fronts()
+        if not fronts:
+            raise InputError(f"{one.results.name}: no front; only searches with several objectives have one")
+        best = np.array([max((point[0] for point in front if point[-1] >= at), default=-np.inf) for front in fronts])
+        reached = int((best > above).sum())
+        texts.append(
+            f"{_name(one)}: {reached} of {best.size} above {above:g}; median {np.median(best):.4g}, "
+            f"lowest {best.min():.4g}, highest {best.max():.4g}"
+        )
+        shares.append(reached / best.size)
+    share = min(shares)
+    return Finding("; ".join(texts), YES if share == 1 else NO if max(shares) == 0 else f"{share:.0%} of the trials")
+
+
 def _difference(pair: Pair, quantity: str) -> Difference:
     try:
         differences = compare(*pair, quantities=(quantity,))
@@ -199,4 +217,5 @@ _MEASURES: dict[str, Callable[..., Finding]] = {
     "between": between,
     "speed-up": speed,
     "level": level,
+    "attained": attained,
 }

@@ -90,9 +90,13 @@ class Series:
     def fronts(self) -> list[list[tuple[float, ...]]]:
         """Of each trial with a front in ``front.json`` its objectives."""
         found: dict[int, list[tuple[float, ...]]] = {}
-        for entry in self._own(self.results.front):
+        for entry in self.front_entries():
             found.setdefault(entry["trial"], []).append(tuple(map(float, entry["objectives"].values())))
         return list(found.values())
+
+    def front_entries(self) -> list[dict[str, Any]]:
+        """The entries of its trials in ``front.json``."""
+        return self._own(self.results.front)
 
     def _own(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [entry for entry in entries if all(entry.get(key) == value for key, value in self.swept.items())]
