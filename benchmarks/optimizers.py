@@ -154,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--candidates", type=int, default=10_000, help="of the search")
     parser.add_argument("--no-search", action="store_true", help="only speeds")
-    parser.add_argument("--tasks", default="softmax, mlp, attention, quadratic, rosenbrock", help="of the setup")
+    parser.add_argument("--tasks", nargs="+", default=("softmax", "mlp", "attention", "quadratic", "rosenbrock"))
     arguments = parser.parse_args()
     setup = Optimizers(tasks=arguments.tasks)
     for row in (*speed_rows(setup), *peer_rows()):

@@ -14,7 +14,7 @@ from setups.automl_zero.images import load_images
 from setups.automl_zero.mutation import mutated, random_program
 from setups.automl_zero.operations import COSTS
 from setups.automl_zero.program import Instruction, Memory, Program, check, function_sizes, operation_numbers, pack
-from setups.automl_zero.space import Space, parse_mutations, parse_operations, parse_triple
+from setups.automl_zero.space import MUTATIONS, Operations, Space, Triple, chosen_operations
 from setups.automl_zero.tasks import (
     Task,
     classification_tasks,
@@ -24,8 +24,8 @@ from setups.automl_zero.tasks import (
     search_pairs,
 )
 from setups.automl_zero.text import format_program, parse_program
-from ufh_cli.core.names import one_of
-from ufh_cli.core.rng import Rng
+from ufh_cli.core.names import one_of, weights
+from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
 TASKS = ("binary", "linear", "nn2")
@@ -37,8 +37,6 @@ class AutoMLZero(Setup[Program]):
     """Programs of three component functions, evolved on small learning tasks.
 
     The defaults are those of the lite configuration: pairs of scikit-learn's digits, from empty programs.
-    Sizes and numbers of three are written "a/b/c": for InitializePass, ForwardPass and BackwardPass, or for
-    scalars, vectors and matrices.
 
     Parameters
     ----------
@@ -58,15 +56,16 @@ class AutoMLZero(Setup[Program]):
         Which tasks; held-out tasks differ from those of the search whatever the seed.
     heldout_tasks, heldout_train_examples, heldout_valid_examples : int
         Tasks of `reevaluate`; 0 examples: as many as in the search.
-    memory : str
+    memory : tuple of three int
         Numbers of scalar, vector and matrix addresses.
-    operations : str
-        "demo", "baseline", "paper", "all", or three lists of numbers such as "56-64/1-4,27/1-3,18".
-    min_sizes, max_sizes, initial_sizes : str
-        Numbers of instructions; bounds are inclusive.
+    operations : str or tuple of three tuples of int
+        "demo", "baseline", "paper", "all", or the numbers of the operations of InitializePass, ForwardPass and
+        BackwardPass.
+    min_sizes, max_sizes, initial_sizes : tuple of three int
+        Numbers of instructions of InitializePass, ForwardPass and BackwardPass; bounds are inclusive.
     initial : str
         "noop" or "random": what programs consist of at first.
-    mutations : str
+    mutations : tuple of str
         Names and, after a colon, weights; see `space.MUTATIONS`.
     mutation_probability : float
         Else a child is a copy.
@@ -115,13 +114,13 @@ class AutoMLZero(Setup[Program]):
         heldout_tasks: int = 9,
         heldout_train_examples: int = 0,
         heldout_valid_examples: int = 0,
-        memory: str = "5/9/2",
-        operations: str = "baseline",
-        min_sizes: str = "0/0/0",
-        max_sizes: str = "6/10/22",
-        initial_sizes: str = "0/0/0",
+        memory: Triple = (5, 9, 2),
+        operations: str | Operations = "baseline",
+        min_sizes: Triple = (0, 0, 0),
+        max_sizes: Triple = (6, 10, 22),
+        initial_sizes: Triple = (0, 0, 0),
         initial: str = "noop",
-        mutations: str = "alter, randomize_function, insert, remove",
+        mutations: tuple[str, ...] = ("alter", "randomize_function", "insert", "remove"),
         mutation_probability: float = 0.9,
         constants: str = "code",
         train_budget: float = 0.0,
@@ -132,13 +131,13 @@ class AutoMLZero(Setup[Program]):
         fixed_noise: bool = False,
         objectives: tuple[str, ...] = (),
     ) -> None:
-        self.space = _parse_space(memory, min_sizes, max_sizes, operations)
+        self.space = Space(Memory(*memory), min_sizes, max_sizes, chosen_operations(operations))
         self._encoded_space = self.space.encoded()
         most = float(sum(self.space.max_sizes))
         self.objectives = chosen_objectives(objectives, {"fitness": 0.0, "instructions": -most})
-        self._initial_sizes = _initial_sizes(self.space, parse_triple("initial_sizes", initial_sizes))
+        self._initial_sizes = _initial_sizes(self.space, initial_sizes)
         self._initial_random = one_of("initial", initial, ("noop", "random")) == "random"
-        self._mutations = parse_mutations(mutations)
+        self._mutations = cumulative(weights("mutations", mutations, MUTATIONS))
         self._mutation_probability = _in_range("mutation_probability", mutation_probability, 0.0, 1.0)
         self._paper_constants = one_of("constants", constants, ("code", "paper")) == "paper"
         self._median = one_of("combine", combine, ("mean", "median")) == "median"
@@ -302,16 +301,7 @@ def program_cost(program: Program, train_examples: int) -> float:
     return sum(costs[:setup]) + train_examples * passes
 
 
-def _parse_space(memory: str, min_sizes: str, max_sizes: str, operations: str) -> Space:
-    return Space(
-        Memory(*parse_triple("memory", memory)),
-        parse_triple("min_sizes", min_sizes),
-        parse_triple("max_sizes", max_sizes),
-        parse_operations(operations),
-    )
-
-
-def _initial_sizes(space: Space, sizes: tuple[int, int, int]) -> np.ndarray:
+def _initial_sizes(space: Space, sizes: Triple) -> np.ndarray:
     for size, low, high in zip(sizes, space.min_sizes, space.max_sizes, strict=True):
         if not low <= size <= high:
             raise ValueError(

@@ -25,6 +25,7 @@ from setups.autonumerics.operations import (
 )
 from setups.autonumerics.program import Program, code_array, value_array
 
+MUTATIONS = ("insert", "remove", "rewire", "behind")
 _INPUTS = np.array(INPUTS)
 _TRIES = 50
 
@@ -39,7 +40,7 @@ class Limits(NamedTuple):
     kinds : int64 array
         What may be inserted: kinds of operations, and `COEFFICIENT`.
     weights : float64 (4,)
-        Of insertions on an edge, removals, rewirings, and insertions behind a vertex.
+        Of `MUTATIONS`.
     again : float
         The probability of a further change after each, so that children may be several changes away.
     scale : float

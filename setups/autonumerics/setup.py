@@ -14,7 +14,7 @@ from setups.autonumerics.drawing import draw_error
 from setups.autonumerics.export import write_function
 from setups.autonumerics.fit_kernel import best_start, fit, largest_error
 from setups.autonumerics.functions import end_points, exact, inner_points, make_function
-from setups.autonumerics.mutation import Limits, mutated
+from setups.autonumerics.mutation import MUTATIONS, Limits, mutated
 from setups.autonumerics.operations import (
     ADD,
     COEFFICIENT,
@@ -31,7 +31,7 @@ from setups.autonumerics.reference import digits_of, reference_values
 from setups.autonumerics.run_kernel import run
 from setups.autonumerics.single import POINTS, ULP_AT_ONE, grid, largest_ulps
 from setups.autonumerics.text import format_program, parse_program
-from ufh_cli.core.names import one_of
+from ufh_cli.core.names import one_of, weights
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Landmark, Objectives, Setup
 
@@ -59,9 +59,9 @@ class AutoNumerics(Setup[Program]):
         Limits of what is proposed.
     sqrt, fma : bool
         Whether there are square roots, and fused multiply-adds, besides +, -, * and /.
-    mutations : str
-        Weights of inserting a vertex on an edge, removing one, rewiring an edge, and inserting a vertex behind another,
-        for all that use it: four numbers such as "1/4/6/1".
+    mutations : tuple of str
+        Names and, after a colon, weights: insert a vertex on an edge (above 0), remove one, rewire an edge, and insert
+        a vertex behind another, for all that use it.
     mutate_again : float
         The probability of a further change after each change of one child.
     scale : float
@@ -102,7 +102,7 @@ class AutoNumerics(Setup[Program]):
         max_coefficients: int = 8,
         sqrt: bool = False,
         fma: bool = False,
-        mutations: str = "1/4/6/1",
+        mutations: tuple[str, ...] = ("insert:1", "remove:4", "rewire:6", "behind:1"),
         mutate_again: float = 0.3,
         scale: float = 1.0,
         fit: str = "lm",
@@ -133,10 +133,11 @@ class AutoNumerics(Setup[Program]):
         self._kind = error
         if objectives == 2:
             self.objectives = Objectives(("digits", "-operations"), (0.0, -(max_operations + 1.0)))
+        chances = np.array(weights("mutations", mutations, MUTATIONS))
+        if chances[0] == 0:
+            raise ValueError("mutations: insert must have a weight above 0, or every program stays empty")
         kinds = [COEFFICIENT, ADD, SUBTRACT, MULTIPLY, DIVIDE] + [SQUARE_ROOT] * sqrt + [FUSED] * fma
-        self._limits = Limits(
-            max_operations, max_coefficients, np.array(kinds), _weights(mutations), mutate_again, scale
-        )
+        self._limits = Limits(max_operations, max_coefficients, np.array(kinds), chances, mutate_again, scale)
         self.function = make_function(function, low, high)
         self._fit_data = self._data(end_points(self.function, fit_points))
         self._error_data = self._data(end_points(self.function, error_points))
@@ -360,20 +361,6 @@ def _hash_inputs(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     points = low + (high - low) * generator.uniform(-0.5, 1.5, _HASH_POINTS)
     values = generator.uniform(0.5, 2.0, (2, MOST_COEFFICIENTS)) * generator.choice([-1.0, 1.0], (2, MOST_COEFFICIENTS))
     return points, values
-
-
-def _weights(text: str) -> np.ndarray:
-    parts = text.split("/")
-    try:
-        weights = np.array([float(part) for part in parts])
-    except ValueError:
-        weights = np.array([math.nan])
-    if len(weights) != 4 or not np.isfinite(weights).all() or weights.min() < 0 or weights[0] == 0:
-        raise ValueError(
-            'mutations must be four weights such as "1/4/6/1", of inserting (above 0), removing, rewiring and '
-            f"inserting behind, got {text!r}"
-        )
-    return weights
 
 
 def _between(name: str, value: float, low: float, high: float) -> Any:

@@ -87,7 +87,7 @@ def test_the_best_program_is_exported(ufh, front, ending):
         (["options.low=1", "options.high=1"], "the interval from low = 1.0 to high = 1.0 is empty"),
         (["options.max_operations=0"], "max_operations must be between 1 and 60, got 0"),
         (["options.max_coefficients=0"], "max_coefficients must be between 1 and 24, got 0"),
-        (["options.mutations=1/2/3"], "mutations must be four weights"),
+        (["options.mutations=remove:1"], "insert must have a weight above 0"),
         (["options.function=exp3"], "did you mean 'exp'"),
         (["options.function=mpmath:nothing", "options.low=0", "options.high=1"], "cannot be imported"),
         (["options.function=sin", "options.error=relative"], 'choose options.error = "absolute"'),
@@ -104,4 +104,4 @@ def test_a_formula_that_does_not_parse_is_one_line(ufh):
 
 def test_fronts_are_asked_of_searches_with_several_objectives(ufh):
     ufh("run", "polynomials", "--budget=60", "--trials=1", "--name=single")
-    assert "no front" in ufh("plot", "single", "--kind=recurrence", code=None).refusal()
+    assert "there is no front" in ufh("plot", "single", "--kind=recurrence", code=None).refusal()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from setups.data import check_length, data_directory, open_regular
-from setups.mnas.images import fetched_path
+from setups.image_files import fetched_path
 from setups.nasbench.store import official_path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from ufh_cli.analyses.fronts import objective_names
 from ufh_cli.analyses.rerun import config_of
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
@@ -43,17 +44,16 @@ def recurrences(series: Series) -> list[Recurrence]:
     InputError
         When there is no front, or a candidate cannot be read back from its description.
     """
+    objective_names([series])
     setup = make_setup(config_of(series))
     found: dict[tuple[float, str], list[tuple[int, str, float]]] = {}
-    for entry in series.front_entries():
+    for entry in series.front:
         try:
             form = setup.form(setup.parse(entry["description"]))
         except ValueError as error:
             raise InputError(f"{series.label}: {error}") from error
         first, *_, last = map(float, entry["objectives"].values())
         found.setdefault((last, entry.get("key", form)), []).append((entry["trial"], form, first))
-    if not found:
-        raise InputError(f"{series.results.name}: no front; only searches with several objectives have one")
     rows = [
         Recurrence(
             level,

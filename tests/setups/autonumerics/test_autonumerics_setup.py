@@ -143,7 +143,7 @@ def test_coefficients_do_not_change_the_key(relative, key):
 
 
 def test_children_stay_within_the_limits_and_reach_them():
-    setup = AutoNumerics(max_operations=4, max_coefficients=2, mutations="2/1/2/1")
+    setup = AutoNumerics(max_operations=4, max_coefficients=2, mutations=("insert:2", "remove:1", "rewire:2", "behind"))
     rng = Rng.from_seed(5)
     program = setup.random_candidate(rng)
     sizes, numbers = set(), set()
@@ -172,8 +172,8 @@ def test_children_stay_within_the_limits_and_reach_them():
         ({"max_coefficients": 0}, "max_coefficients must be between 1"),
         ({"fit": "lmm"}, "did you mean 'lm'"),
         ({"error": "digits"}, "error must be one of"),
-        ({"mutations": "0/1/1/1"}, "four weights"),
-        ({"mutations": "1/2/3"}, "four weights"),
+        ({"mutations": ("insert:0", "remove")}, "insert must have a weight above 0"),
+        ({"mutations": ("insert", "remov")}, "did you mean 'remove'"),
         ({"starts": 0}, "starts must be between"),
         ({"short_steps": -1}, "short_steps must be between"),
         ({"fit_points": 4}, "fit_points must be between"),

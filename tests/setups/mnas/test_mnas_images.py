@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from setups.mnas.image_files import IDX_FILES
-from setups.mnas.images import fetch_images, fetched_path, load_images
+from setups.image_files import IDX_FILES, fetched_path
+from setups.mnas.images import fetch_images, load_images
 
 
 def arrays(train=40, test=20, side=6, channels=1, seed=0):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
+from ufh_cli.core.search.plateau import Plateau
 
 
 class RegularizedEvolution(SearchMethod):
@@ -22,10 +23,18 @@ class RegularizedEvolution(SearchMethod):
         T, how many of them compete to be the parent; drawn without replacement.
     fresh_probability : float
         The probability of a fresh random candidate instead of a child (1 − the mutation rate of some searches).
+    restart : int
+        After so many individuals in a row that are no better than the best found, the whole population is replaced by
+        copies of that, which are not evaluated again; 0: never. Nothing is replaced before there is a whole population.
     """
 
     def __init__(
-        self, *, population_size: int = 100, tournament_size: int = 10, fresh_probability: float = 0.0
+        self,
+        *,
+        population_size: int = 100,
+        tournament_size: int = 10,
+        fresh_probability: float = 0.0,
+        restart: int = 0,
     ) -> None:
         check_population(population_size, tournament_size)
         if not 0.0 <= fresh_probability < 1.0:
@@ -33,6 +42,8 @@ class RegularizedEvolution(SearchMethod):
         self.population_size = population_size
         self.tournament_size = tournament_size
         self.fresh_probability = fresh_probability
+        self.restart = restart
+        self._plateau = Plateau(restart)
         self._individuals: list[Individual] = []
         self._fitness = np.full(population_size, -np.inf)
         self._told = 0  # individuals that have entered; the oldest sits at _told % population_size
@@ -65,6 +76,11 @@ class RegularizedEvolution(SearchMethod):
             self._individuals[place] = individual
         self._fitness[place] = individual.fitness
         self._told += 1
+        if self.restart:
+            best = self._plateau.reached(individual)
+            if best is not None and self._told >= self.population_size:
+                self._individuals = [best] * self.population_size
+                self._fitness[:] = best.fitness
 
 
 def check_population(population_size: int, tournament_size: int) -> None:

@@ -1,4 +1,4 @@
-"""Labelled images from files: gzipped IDX, as Fashion-MNIST comes, and numpy's .npz."""
+"""Labelled images from files: gzipped IDX, as Fashion-MNIST comes, and numpy's .npz; and where known ones are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from setups.data import open_regular
+from setups.data import data_directory, open_regular
 from setups.images import MOST_BYTES, Arrays, npz_images
 
 IDX_FILES = {
@@ -19,9 +19,24 @@ IDX_FILES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 
+DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist puts its files."""
+
 _UNSIGNED_BYTES = 8  # the code of the type in IDX files
 
 _LARGEST_LABEL = 999  # a class each, and a row of weights
+
+
+def kept_images(source: str) -> Arrays | None:
+    """The images of "cifar10" or "fashion-mnist", as `read_image_files` has them; None where they are not here."""
+    places = [fetched_path(source)] + ([DEBIAN_FASHION_MNIST] if source == "fashion-mnist" else [])
+    place = next((place for place in places if place.exists()), None)
+    return None if place is None else read_image_files(place)
+
+
+def fetched_path(source: str) -> Path:
+    """Where ``ufh data fetch mnas`` puts the images of `source`."""
+    return data_directory() / "mnas" / f"{source}.npz"
 
 
 def read_image_files(path: Path) -> Arrays:
