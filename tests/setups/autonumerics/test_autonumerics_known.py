@@ -255,6 +255,12 @@ def test_in_float32_fitness_is_that_of_rounded_operations():
     assert single.reevaluate(program, Rng.from_word(0)) == pytest.approx(found, abs=0.2)
 
 
+def test_a_coefficient_beyond_float32_is_no_error_but_infinitely_wrong(recwarn):
+    single = AutoNumerics(error="ulp")
+    assert largest_ulps(single.parse("x + 1e60"), single.function, grid(single.function, 100)) == math.inf
+    assert not recwarn.list
+
+
 def test_exported_c_of_the_float32_mode_is_of_float(tmp_path):
     single = AutoNumerics(error="ulp")
     sentence = single.export(single.parse("c1 + x*c2"), tmp_path / "f.c", Rng.from_word(0))
