@@ -1,8 +1,8 @@
 """How many digits of 2^x do few operations give, how soon, and how fast are they? Each against a peer in one run.
 
     python benchmarks/autonumerics.py speed
-    python benchmarks/autonumerics.py search [--seconds S] [--seeds N] [--alone]
-    python benchmarks/autonumerics.py compiled [--formula TEXT]...
+    python benchmarks/autonumerics.py search [--seconds S] [--seeds N] [--alone] [--table FILE]
+    python benchmarks/autonumerics.py compiled [--formula TEXT]... [--table FILE]
 
 `speed`: processor time of a mutation, a key and an evaluation of programs with ten operations, and of 100,000 proposals
 with FEC under NSGA-II. `search`: the most digits at most so many operations for each seed, and where pyoperon is
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import shutil
 import subprocess
 import tempfile
@@ -127,30 +128,44 @@ def pruned(program: Program) -> Iterable[Program]:
             yield from_vertices(changed, heir if place == len(vertices) - 1 else len(vertices) - 1)
 
 
-def print_front(name: str, front: Front) -> None:
-    """One row."""
-    print(f"{name:<24}" + "".join(f"{front[count]:>7.2f}" for count in OPERATIONS), flush=True)
+class Table:
+    """Prints rows as they come, and keeps them in a CSV file if one is named."""
+
+    def __init__(self, headings: list[str], path: Path | None) -> None:
+        self._path = path
+        self._rows: list[list[str]] = []
+        self.add(*headings)
+
+    def add(self, *cells: str) -> None:
+        """One row; the first cell is its name."""
+        self._rows.append(list(cells))
+        print(f"{cells[0][:58]:<60}" + "".join(f"{cell:>8}" for cell in cells[1:]), flush=True)
+        if self._path is not None:
+            with self._path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows(self._rows)
 
 
-def compare(seconds: float, seeds: int, alone: bool) -> None:
+def compare(seconds: float, seeds: int, alone: bool, path: Path | None) -> None:
     """Digits by operations; `alone`: without pyoperon."""
     setup = AutoNumerics(objectives=2)
     run_ours(setup, 0, seconds=1.0, candidates=500)  # compiles
-    print(f"{f'digits, {seconds:g} s':<24}" + "".join(f"{f'{count} op':>7}" for count in OPERATIONS))
-    rows: dict[str, list[Front]] = {"ours": [], "pyoperon": []}
+    table = Table([f"digits after {seconds:g} s", *(f"{count} op" for count in OPERATIONS)], path)
+    rows: dict[str, list[Front]] = {}
+
+    def add(name: str, seed: int, front: Front) -> None:
+        rows.setdefault(name, []).append(front)
+        table.add(f"{name}, seed {seed}", *(f"{front[count]:.2f}" for count in OPERATIONS))
+
     for seed in range(seeds):
         if not alone:
-            rows["pyoperon"].append(improved(setup, run_operon(seed, seconds)))
-            print_front(f"pyoperon, seed {seed}", rows["pyoperon"][-1])
+            add("pyoperon", seed, improved(setup, run_operon(seed, seconds)))
         found = run_ours(setup, seed, seconds=seconds, candidates=10**9)
-        rows["ours"].append(front_of(setup, [individual.candidate for individual in found]))
-        print_front(f"ours, seed {seed}", rows["ours"][-1])
+        add("ours", seed, front_of(setup, [individual.candidate for individual in found]))
     for name, fronts in rows.items():
-        if fronts:
-            print_front(f"{name}, median", {n: float(np.median([one[n] for one in fronts])) for n in OPERATIONS})
+        table.add(f"{name}, median", *(f"{np.median([one[count] for one in fronts]):.2f}" for count in OPERATIONS))
 
 
-def compiled(formulas: list[str]) -> None:
+def compiled(formulas: list[str], path: Path | None) -> None:
     """Nested calls of exported C, the least time of many rounds in turn."""
     setup = AutoNumerics()
     programs = {f"polynomial of degree {n}": minimax_form(setup, n, 0) for n in (5, 3, 8, 10)}
@@ -159,15 +174,15 @@ def compiled(formulas: list[str]) -> None:
     sources = [c_source(program, f"f{i}", "") for i, program in enumerate(programs.values())]
     cases = "\n".join(_C_CASE.format(i=i) for i in range(len(programs)))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "f.c")
-        path.write_text(_C_MAIN.format(functions="\n".join(sources), cases=cases, count=len(programs)))
+        source = Path(folder, "f.c")
+        source.write_text(_C_MAIN.format(functions="\n".join(sources), cases=cases, count=len(programs)))
         compiler = shutil.which("cc") or "cc"
-        subprocess.run([compiler, "-O2", "-o", str(path.with_suffix("")), str(path), "-lm"], check=True)
-        output = subprocess.run([str(path.with_suffix(""))], capture_output=True, text=True, check=True).stdout
+        subprocess.run([compiler, "-O2", "-o", str(source.with_suffix("")), str(source), "-lm"], check=True)
+        output = subprocess.run([str(source.with_suffix(""))], capture_output=True, text=True, check=True).stdout
     times = [float(line) for line in output.split()]
-    print(f"{'':<60}{'ops':>5}{'digits':>8}{'time':>7}")
+    table = Table(["latency of C, as a ratio", "ops", "digits", "time"], path)
     for (name, program), taken in zip(programs.items(), times, strict=True):
-        print(f"{name[:58]:<60}{program.operations:>5}{setup.digits(program, 500):>8.2f}{taken / times[0]:>7.2f}")
+        table.add(name, str(program.operations), f"{setup.digits(program, 500):.2f}", f"{taken / times[0]:.2f}")
 
 
 # Each call depends on the one before, so this is latency, as Real et al. (2023) measure it.
@@ -226,13 +241,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--alone", action="store_true", help="without pyoperon")
     parser.add_argument("--formula", action="append", default=[], help="a further program to be compiled")
+    parser.add_argument("--table", type=Path, help="of `search` and `compiled`: a CSV file")
     asked = parser.parse_args()
     if asked.what == "compiled":
-        compiled(asked.formula)
+        compiled(asked.formula, asked.table)
     elif asked.what == "speed":
         speed()
     else:
-        compare(asked.seconds, asked.seeds, asked.alone)
+        compare(asked.seconds, asked.seeds, asked.alone, asked.table)
 
 
 if __name__ == "__main__":
