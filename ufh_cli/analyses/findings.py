@@ -12,12 +12,13 @@ import numpy as np
 
 from ufh_cli.analyses.baseline import Pair, condition_label, with_baselines
 from ufh_cli.analyses.compare import Difference, compare, holm
+from ufh_cli.analyses.fronts import objective_names
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series, select_all
 from ufh_cli.analyses.speedup import speed_up
 from ufh_cli.configuration.errors import InputError, nearest
 
 _LEVEL = 0.05
-_LIMITS = {"low", "high", "above", "below"}
+_LIMITS = {"low", "high", "above", "below", "at"}
 YES, NO, OPEN, NONE = "yes", "no", "cannot tell", "–"
 HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
@@ -48,8 +49,8 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "level"), ``series`` of which results (as for
-        `ufh plot`); the other keys depend on it.
+        ``measure`` says how ("difference", "between", "speed-up", "level", "attained"), ``series`` of which results
+        (as for `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
 
@@ -180,6 +181,24 @@ def level(
     return Finding(text, trials, YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
 
 
+def attained(series: Sequence[Series], *, at: float, above: float) -> Finding:
+    """The highest first objective on each trial's front where the last one is `at` or more, and how many are above."""
+    texts, shares = [], []
+    objective_names(series)
+    for one in series:
+        fronts = one.fronts()
+        best = np.array([max((point[0] for point in front if point[-1] >= at), default=-np.inf) for front in fronts])
+        reached = int((best > above).sum())
+        texts.append(
+            f"{reached} of {best.size} above {above:g}; median {np.median(best):.4g}, "
+            f"lowest {best.min():.4g}, highest {best.max():.4g}"
+        )
+        shares.append(reached / best.size)
+    text, trials = _listed("attained", map(_name, series), texts), _count(len(one.fronts()) for one in series)
+    share = min(shares)
+    return Finding(text, trials, YES if share == 1 else NO if max(shares) == 0 else f"{share:.0%} of the trials")
+
+
 def _difference(pair: Pair, quantity: str) -> Difference:
     try:
         differences = compare(*pair, quantities=(quantity,))
@@ -222,4 +241,5 @@ _MEASURES: dict[str, Callable[..., Finding]] = {
     "between": between,
     "speed-up": speed,
     "level": level,
+    "attained": attained,
 }
