@@ -8,14 +8,18 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer.main
 from pydantic import BaseModel
 
 import ufh_cli
+from ufh_cli.analyses.claims import read_claims
+from ufh_cli.commands.cli import app
 from ufh_cli.commands.options import KIND_NAMES
 from ufh_cli.configuration.schema import ExperimentConfig, config_directory
 from ufh_cli.figures.kinds import KINDS
 
 README = Path(ufh_cli.__file__).parents[1] / "README.md"
+CLAIMS = sorted((README.parent / "results").glob("*.toml"))
 
 
 def readme_commands() -> list[str]:
@@ -73,3 +77,20 @@ def test_every_configuration_is_right(ufh, path):
     line = ufh(command, setup, "--config", path.stem, "--set", "no.such=1", code=2).refusal()
     assert "no.such" in line or "unknown key no" in line
     assert line.startswith("ufh: command line: ")
+
+
+@pytest.mark.parametrize("path", CLAIMS, ids=lambda path: path.stem)
+def test_the_commands_of_claims_are_right(ufh, path):
+    lines = [line for figure in read_claims(path).figure for line in figure.run]
+    assert lines
+    for line in lines:
+        program, *words = shlex.split(line)
+        if program == "python":
+            assert (README.parent / words[0]).is_file()
+            continue
+        assert program == "ufh", line
+        if words[0] in ("run", "sweep"):  # refused for the jobs alone, which are looked at last
+            assert ufh(*words, "--jobs=0", code=2).refusal() == "ufh: --jobs must be at least 1, got 0\n", line
+        else:
+            asked = typer.main.get_command(app).commands[words[0]].make_context(words[0], words[1:]).params
+            assert asked.get("kind", "curves") in KIND_NAMES, line

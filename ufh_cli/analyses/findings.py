@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ufh_cli.configuration.errors import InputError, nearest
 
 _LEVEL = 0.05
 _LIMITS = {"low", "high", "above", "below"}
-YES, NO, OPEN = "yes", "no", "cannot tell"
+YES, NO, OPEN, NONE = "yes", "no", "cannot tell", "–"
 HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
 
@@ -29,12 +29,16 @@ class Finding:
     Attributes
     ----------
     measured : str
-        The number or numbers with their intervals, trials and tests.
+        The number or numbers with their intervals and tests.
+    trials : str
+        How many there are a side; a range where that differs.
     agrees : str
-        "yes", "no", "in part (…)", "cannot tell", or that no harm or no difference was found.
+        "yes", "no", "in part (…)", "cannot tell", or that no harm or no difference was found; p-values are adjusted
+        after Holm where several tests answer the claim.
     """
 
     measured: str
+    trials: str
     agrees: str
 
 
@@ -82,67 +86,74 @@ def _check_values(values: Mapping[str, Any], series: Sequence[Series]) -> None:
 
 
 def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
-    """Each technique against its baseline; `expect` is "higher", "mostly higher" or "not lower"."""
-    found = [(pair, _difference(pair, quantity)) for pair in with_baselines(series)]
-    adjusted = holm([one.p_value for _, one in found])
-    higher = sum(p < _LEVEL and one.difference > 0 for (_, one), p in zip(found, adjusted, strict=True))
-    lower = sum(p < _LEVEL and one.difference < 0 for (_, one), p in zip(found, adjusted, strict=True))
-    above = sum(one.difference > 0 for _, one in found)
+    """Each technique against its baseline; for `expect` see `_verdict`."""
+    return _judged(with_baselines(series), quantity, expect, lambda pair: _name(pair[1]))
+
+
+def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
+    """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`."""
+    if len(series) % 2:
+        raise InputError(f"the measure 'between' is of pairs of series, got {len(series)}")
+    pairs = list(zip(series[::2], series[1::2], strict=True))
+    return _judged(pairs, quantity, expect, lambda pair: f"{_name(pair[0])} → {_name(pair[1])}")
+
+
+def _judged(pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str]) -> Finding:
+    found = [_difference(pair, quantity) for pair in pairs]
+    adjusted = holm([one.p_value for one in found])
+    higher = sum(p < _LEVEL and one.difference > 0 for one, p in zip(found, adjusted, strict=True))
+    lower = sum(p < _LEVEL and one.difference < 0 for one, p in zip(found, adjusted, strict=True))
+    above = sum(one.difference > 0 for one in found)
     if len(found) <= 4:
-        text = "; ".join(_words(pair, one, p) for (pair, one), p in zip(found, adjusted, strict=True))
+        numbers = [_numbers(one, p) for one, p in zip(found, adjusted, strict=True)]
+        text = _listed(quantity, map(words, pairs), numbers)
     else:
-        mean = float(np.mean([one.difference for _, one in found]))
+        mean = float(np.mean([one.difference for one in found]))
         text = (
             f"{quantity}: {above} of {len(found)} differences above 0, {higher} significantly; {lower} significantly "
             f"below 0 (p < {_LEVEL} after Holm); their mean is {mean:+.3g}"
         )
-    n = sorted({min(len(pair[0].trials), len(pair[1].trials)) for pair, _ in found})
-    text += f" (n = {n[0]}{f' to {n[-1]}' if n[-1] != n[0] else ''} trials a side)"
-    if expect == "not lower":
-        return Finding(text, NO if lower else HARMLESS if _may_be_significant(found) else OPEN)
+    trials = _count(min(len(pair[0].trials), len(pair[1].trials)) for pair in pairs)
+    return Finding(text, trials, _verdict(expect, found, higher, lower, above))
+
+
+def _verdict(expect: str, found: Sequence[Difference], higher: int, lower: int, above: int) -> str:
+    """What the tests say to what is expected: "higher", "mostly higher", "not lower" or "equal".
+
+    Parameters
+    ----------
+    found : sequence of Difference
+        All that were tested.
+    higher, lower : int
+        How many of them are significant after Holm, by sign.
+    above : int
+        How many differences are above 0.
+    """
     if expect == "mostly higher":
-        return Finding(text, YES if above > len(found) / 2 else NO)
-    if expect != "higher":
-        raise InputError(f"expect must be 'higher', 'mostly higher' or 'not lower', got {expect!r}")
-    if higher == len(found):
-        return Finding(text, YES)
-    if lower:
-        return Finding(text, NO if not higher else f"in part ({higher} of {len(found)})")
-    return Finding(text, f"in part ({higher} of {len(found)})" if higher else OPEN)
-
-
-def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
-    """The second series against the first; `expect` is "higher", "not lower" or "equal" (their interval holds 0)."""
-    if len(series) != 2:
-        raise InputError(f"the measure 'between' is of two series, got {len(series)}")
-    first, second = series
-    found = _difference((first, second), quantity)
-    text = (
-        f"{_name(first)} → {_name(second)}: {quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
-        f"({found.low:+.2g} … {found.high:+.2g}; p = {found.p_value:.1g}; n = {len(second.trials)})"
-    )
-    if expect == "equal":
-        return Finding(text, ALIKE if found.low <= 0 <= found.high else NO)
+        return YES if above > len(found) / 2 else NO
     if expect == "not lower":
-        return Finding(text, NO if found.high < 0 else HARMLESS)
+        return NO if lower else HARMLESS if _may_be_significant(found) else OPEN
+    if expect == "equal":
+        return NO if higher or lower else ALIKE if _may_be_significant(found) else OPEN
     if expect != "higher":
-        raise InputError(f"expect must be 'higher', 'not lower' or 'equal', got {expect!r}")
-    return Finding(text, YES if found.low > 0 else NO if found.high < 0 else OPEN)
+        raise InputError(f"expect must be 'higher', 'mostly higher', 'not lower' or 'equal', got {expect!r}")
+    if higher == len(found):
+        return YES
+    if higher:
+        return f"in part ({higher} of {len(found)})"
+    return NO if lower else OPEN
 
 
 def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
     """The speed-up of each technique over its baseline, expected between `low` and `high`."""
-    texts, inside, apart = [], 0, 0
-    pairs = with_baselines(series)
-    for pair in pairs:
-        found = speed_up(pair)
-        name = _name(found.technique)
-        reached = "not reached" if np.isnan(found.factor) else f"{found.factor:.2f}x"
-        texts.append(f"{name}: {reached} ({found.low:.2f} … {found.high:.2f}; n = {found.trials})")
-        inside += low <= found.factor <= high
-        apart += found.high < low or found.low > high
-    verdict = YES if inside == len(pairs) else NO if apart == len(pairs) else f"in part ({inside} of {len(pairs)})"
-    return Finding("; ".join(texts), verdict)
+    found = [(pair, speed_up(pair)) for pair in with_baselines(series)]
+    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for _, one in found]
+    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, (_, one) in zip(reached, found, strict=True)]
+    text = _listed("speed-up", (_name(pair[1]) for pair, _ in found), numbers)
+    inside = sum(low <= one.factor <= high for _, one in found)
+    apart = sum(one.high < low or one.low > high for _, one in found)
+    verdict = YES if inside == len(found) else NO if apart == len(found) else f"in part ({inside} of {len(found)})"
+    return Finding(text, _count(one.trials for _, one in found), verdict)
 
 
 def level(
@@ -155,8 +166,9 @@ def level(
         spread = 2 * column.std(ddof=1) / np.sqrt(column.size) if column.size > 1 else 0.0
         outermost = column.min() if below is None else column.max()
         word = "lowest" if below is None else "highest"
-        texts.append(f"{_name(one)}: {column.mean():.4g} ± {spread:.2g}, {word} {outermost:.4g} (n = {column.size})")
+        texts.append(f"{column.mean():.4g} ± {spread:.2g}, {word} {outermost:.4g}")
         values.append(column)
+    text, trials = _listed(quantity, map(_name, series), texts), _count(column.size for column in values)
     together = np.concatenate(values)
     fits = np.ones(together.size, bool)
     if above is not None:
@@ -164,8 +176,8 @@ def level(
     if below is not None:
         fits &= together < below
     if above is None and below is None:
-        return Finding("; ".join(texts), "–")
-    return Finding("; ".join(texts), YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
+        return Finding(text, trials, NONE)
+    return Finding(text, trials, YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
 
 
 def _difference(pair: Pair, quantity: str) -> Difference:
@@ -178,20 +190,31 @@ def _difference(pair: Pair, quantity: str) -> Difference:
     return differences[0]
 
 
-def _may_be_significant(found: Sequence[tuple[Pair, Difference]]) -> bool:
+def _may_be_significant(found: Sequence[Difference]) -> bool:
     """Whether there are pairs enough: n that all differ the same way have p = 2 / 2**n, before Holm."""
-    return all(not one.pairs or len(found) * 2.0 ** (1 - one.pairs) < _LEVEL for _, one in found)
+    return all(not one.pairs or len(found) * 2.0 ** (1 - one.pairs) < _LEVEL for one in found)
 
 
 def _name(series: Series) -> str:
     return ", ".join(filter(None, [series.technique, condition_label(series)]))
 
 
-def _words(pair: Pair, found: Difference, adjusted: float) -> str:
+def _numbers(found: Difference, adjusted: float) -> str:
     return (
-        f"{_name(pair[1])}: {found.quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
+        f"{found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
         f"({found.low:+.2g} … {found.high:+.2g}; p = {adjusted:.1g})"
     )
+
+
+def _listed(quantity: str, names: Iterable[str], numbers: Sequence[str]) -> str:
+    """``"auc of fec: …; of fcm: …"``."""
+    return f"{quantity} " + "; ".join(f"of {name}: {number}" for name, number in zip(names, numbers, strict=True))
+
+
+def _count(numbers: Iterable[int]) -> str:
+    """``"20"``, or ``"500 to 1000"`` where they differ."""
+    different = sorted(set(numbers))
+    return f"{different[0]}{f' to {different[-1]}' if len(different) > 1 else ''}"
 
 
 _MEASURES: dict[str, Callable[..., Finding]] = {

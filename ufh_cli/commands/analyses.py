@@ -176,17 +176,28 @@ def export(
 
 def report(
     claims: Annotated[
-        Path, typer.Argument(callback=home_expanded, help="A TOML file of claims, such as results/nasbench.toml.")
+        Path,
+        typer.Argument(
+            callback=home_expanded,
+            help="A TOML file of claims, such as results/nasbench.toml, or a folder: all of them, and all verdicts.",
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(callback=home_expanded, help="The Markdown file. [default: README.md beside the claims]"),
+        typer.Option(callback=home_expanded, help="The Markdown file. [default: CLAIMS.md beside CLAIMS.toml]"),
     ] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Write what was claimed, what was measured and whether it agrees, as Markdown; numbers come from the results."""
-    from ufh_cli.analyses.report import write_report
+    from ufh_cli.analyses.report import write_report, write_reports
+    from ufh_cli.configuration.errors import InputError
 
-    target = out or claims.parent / "README.md"
-    write_report(claims, results, target)
-    typer.echo(f"wrote {target}")
+    if claims.is_dir():
+        if out is not None:
+            raise InputError(f"--out is for one file of claims; {claims} is a folder")
+        pages = write_reports(claims, results)
+    else:
+        pages = [out or claims.with_suffix(".md")]
+        write_report(claims, results, pages[0])
+    for page in pages:
+        typer.echo(f"wrote {page}")

@@ -35,6 +35,20 @@ _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
 
 
+class NoResults(InputError):
+    """There are no results of that name, or no trial of theirs is finished yet.
+
+    Attributes
+    ----------
+    name : str
+        That was looked for.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class Results:
     """A finished or running experiment, read back.
 
@@ -93,7 +107,7 @@ def find_folder(name: str, root: Path) -> Path:
         if name and os.path.isfile(path / "experiment.toml"):  # a name that no file can have is none either
             return path
     known = [path.parent.name for path in root.glob("*/experiment.toml")]
-    raise InputError(f"no results called {name!r} in {root}; {nearest(name, known)}")
+    raise NoResults(f"no results called {name!r} in {root}; {nearest(name, known)}", name)
 
 
 def read_experiment(path: Path) -> dict[str, Any]:
