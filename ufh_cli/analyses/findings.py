@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,16 +92,27 @@ def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str =
     return _judged(with_baselines(series), quantity, expect, lambda pair: _name(pair[1]))
 
 
-def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
-    """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`."""
+def between(
+    series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher", budgets: str = "equal"
+) -> Finding:
+    """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`.
+
+    With ``budgets = "any"`` one of a pair may have been given more to spend than the other, which its words then say.
+    """
     if len(series) % 2:
         raise InputError(f"the measure 'between' is of pairs of series, got {len(series)}")
+    if budgets not in ("equal", "any"):
+        raise InputError(f"budgets must be 'equal' or 'any', got {budgets!r}")
+    if budgets == "any" and quantity in ("auc", REEVALUATED_AUC):
+        raise InputError(f"{quantity} is of a budget, and cannot be compared with that of another")
     pairs = list(zip(series[::2], series[1::2], strict=True))
-    return _judged(pairs, quantity, expect, lambda pair: f"{_name(pair[0])} → {_name(pair[1])}")
+    return _judged(pairs, quantity, expect, _names, budgets == "equal")
 
 
-def _judged(pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str]) -> Finding:
-    found = [_difference(pair, quantity) for pair in pairs]
+def _judged(
+    pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str], same_budget: bool = True
+) -> Finding:
+    found = [_difference(pair, quantity, same_budget) for pair in pairs]
     adjusted = holm([one.p_value for one in found])
     higher = sum(p < _LEVEL and one.difference > 0 for one, p in zip(found, adjusted, strict=True))
     lower = sum(p < _LEVEL and one.difference < 0 for one, p in zip(found, adjusted, strict=True))
@@ -199,9 +211,9 @@ def attained(series: Sequence[Series], *, at: float, above: float) -> Finding:
     return Finding(text, trials, YES if share == 1 else NO if max(shares) == 0 else f"{share:.0%} of the trials")
 
 
-def _difference(pair: Pair, quantity: str) -> Difference:
+def _difference(pair: Pair, quantity: str, same_budget: bool) -> Difference:
     try:
-        differences = compare(*pair, quantities=(quantity,))
+        differences = compare(*pair, quantities=(quantity,), same_budget=same_budget)
     except InputError as error:
         raise InputError(f"{pair[1].results.name}, {pair[1].label}: {error}") from error
     if not differences:
@@ -216,6 +228,16 @@ def _may_be_significant(found: Sequence[Difference]) -> bool:
 
 def _name(series: Series) -> str:
     return ", ".join(filter(None, [series.technique, condition_label(series)]))
+
+
+def _names(pair: Pair) -> str:
+    """Both, with their results' names where nothing else tells them apart, and their budgets where these differ."""
+    names = [_name(one) for one in pair]
+    if names[0] == names[1]:
+        names = [f"{name} ({one.results.name})" for name, one in zip(names, pair, strict=True)]
+    if pair[0].budget != pair[1].budget:
+        names = [f"{name}, cost {one.budget or math.inf:g}" for name, one in zip(names, pair, strict=True)]
+    return " → ".join(names)
 
 
 def _numbers(found: Difference, adjusted: float) -> str:

@@ -93,11 +93,14 @@ class Curves(NamedTuple):
         What is counted along, and what is measured.
     values : mapping of str to sequence of float
         For each curve its name and the measurements at 1, 2, 3, …
+    beside : mapping of str to mapping of str to sequence of float
+        For some of these names what is drawn beside them, by what it is called: how known candidates do.
     """
 
     x_label: str
     y_label: str
     values: Mapping[str, Sequence[float]]
+    beside: Mapping[str, Mapping[str, Sequence[float]]] = {}
 
 
 class Landmark(NamedTuple):
