@@ -207,6 +207,30 @@ def check_structural_keys(make_setup: MakeSetup) -> None:
         )
 
 
+def check_graphs(make_setup: MakeSetup) -> None:
+    """Where candidates have graphs, these are well formed, depend on the candidate alone, and not all are alike."""
+    setup, fresh = make_setup(), make_setup()
+    if not setup.operations:
+        return
+    from ufh_cli.core.guided.columns import GraphColumns
+
+    candidates = _walk(setup, Rng.from_seed(14))
+    copies = [_copy(candidate) for candidate in reversed(candidates)]
+    try:  # one by one: columns remembered by structure would hide that graphs differ
+        rows = np.stack([GraphColumns(setup).of([candidate])[0] for candidate in candidates])
+        again = np.stack([GraphColumns(fresh).of([candidate])[0] for candidate in copies])[::-1]
+    except ValueError as error:
+        raise AssertionError(str(error)) from error
+    assert np.array_equal(rows, again), "the graph of a candidate changed, or another instance tells another"
+    assert len(np.unique(rows, axis=0)) > 1, f"the graphs of {len(candidates)} candidates are all alike"
+    if setup.few_structures:
+        of_structure: dict[Any, bytes] = {}
+        for candidate, row in zip(candidates, rows, strict=True):
+            assert of_structure.setdefault(setup.structural_key(candidate), row.tobytes()) == row.tobytes(), (
+                "two candidates with the same structural key have graphs that differ"
+            )
+
+
 def check_units(make_setup: MakeSetup) -> None:
     """The figures that tables and axes need."""
     setup = make_setup()
@@ -236,6 +260,7 @@ CHECKS: Sequence[Callable[[MakeSetup], None]] = (
     check_objectives,
     check_descriptions,
     check_structural_keys,
+    check_graphs,
     check_units,
     check_fec_leaves_the_search_unaltered,
 )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ufh_cli import testing
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Objectives, Setup
 
@@ -390,7 +391,43 @@ class ForgetsWhatIsRefined(Numbers):
         return super().evaluate(candidate, rng)._replace(refined=candidate + 0.125)
 
 
+class Spelt(Numbers):
+    """The graph of a number is the row of its digits."""
+
+    operations = tuple("0123456789")
+
+    def graph(self, candidate: int) -> Graph:
+        digits = [int(digit) for digit in f"{candidate:03d}"]
+        return Graph(digits, [(0, 1), (1, 2)])
+
+
+class SpeltBeyondItsDigits(Spelt):
+    operations = tuple("01234567")
+
+
+class SpeltByTheTurn(Spelt):
+    def __init__(self) -> None:
+        self.turns = 0
+
+    def graph(self, candidate: int) -> Graph:
+        self.turns += 1
+        return Graph([self.turns % 10], [])
+
+
+class AllSpeltAlike(Spelt):
+    def graph(self, candidate: int) -> Graph:
+        return Graph([0], [])
+
+
+class SpeltUnlikeItsStructure(Spelt, CoarseStructure):
+    pass
+
+
 WRONG = [
+    (SpeltBeyondItsDigits, testing.check_graphs, "operations must be from 0 to 7"),
+    (SpeltByTheTurn, testing.check_graphs, "changed, or another instance"),
+    (AllSpeltAlike, testing.check_graphs, "all alike"),
+    (SpeltUnlikeItsStructure, testing.check_graphs, "same structural key have graphs that differ"),
     (ObjectiveMissing, testing.check_objectives, "objectives_of found 1"),
     (ObjectiveNotANumber, testing.check_objectives, "not a number"),
     (ObjectivesUnnamed, testing.check_objectives, "the setup names none"),
@@ -428,7 +465,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("make_setup", [Numbers, Boxed, EqualButPickledOtherwise, Halves, Parted])
+@pytest.mark.parametrize("make_setup", [Numbers, Boxed, EqualButPickledOtherwise, Halves, Parted, Spelt])
 def test_a_setup_that_is_right_passes(make_setup: type[Setup]) -> None:
     for check in testing.CHECKS:
         check(make_setup)

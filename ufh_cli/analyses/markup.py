@@ -48,7 +48,7 @@ def result_tables(series: Sequence[Series]) -> dict[str, Any]:
         "notice": results.notice,
         "experiment": results.experiment,
         "cells": [
-            {**row, "swept": one.swept, "best": one.best(), "trials": one.trials}
+            {**row, "swept": one.swept, "best": one.best(), "front": one.front, "trials": one.trials}
             for row, one in zip(summary_rows(series), series, strict=True)
         ],
     }

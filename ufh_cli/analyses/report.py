@@ -28,8 +28,8 @@ def write_report(claims: Path, root: Path, out: Path) -> None:
     ----------
     claims : Path
         A TOML file: ``title``, ``text``, and for each figure ``[[figure]]`` with ``name, title, run, look`` and
-        optionally ``image`` and ``table`` (files beside `out`, shown once they are there), ``note``, and ``[[figure.claim]]`` as in
-        `findings.find`, each with ``paper``, the claim in words.
+        optionally ``image`` and ``table`` (files beside `out`, shown once they are there), ``note``, and
+        ``[[figure.claim]]`` as in `findings.find`, each with ``paper``, the claim in words.
     root : Path
         Where results are.
     out : Path

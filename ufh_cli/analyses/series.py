@@ -87,10 +87,15 @@ class Series:
         entries = [entry for entry in self._own(self.results.best) if "fitness" in entry]
         return max(entries, key=lambda entry: float(entry["fitness"]), default=None)
 
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """The entries in ``front.json`` of all its trials; none where there is one objective."""
+        return self._own(self.results.front)
+
     def fronts(self) -> list[list[tuple[float, ...]]]:
-        """Of each trial with a front in ``front.json`` its objectives."""
+        """Of each trial with a front its objectives."""
         found: dict[int, list[tuple[float, ...]]] = {}
-        for entry in self._own(self.results.front):
+        for entry in self.front:
             found.setdefault(entry["trial"], []).append(tuple(map(float, entry["objectives"].values())))
         return list(found.values())
 

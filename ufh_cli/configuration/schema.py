@@ -16,10 +16,11 @@ from pydantic_core import PydanticCustomError
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.registry import load_setup
 from ufh_cli.configuration.values import Given, as_text, fitted, parse_toml, parse_value
+from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
 from ufh_cli.core.streams import MOST_SEEDS
-from ufh_cli.core.techniques import CACHES, FILTERS, parse_technique
+from ufh_cli.core.techniques import CACHES, GUIDED, PROPOSING, parse_technique
 from ufh_cli.files import read_text
 
 MOST_TRIALS = 1_000_000
@@ -147,13 +148,17 @@ class ExperimentConfig(_Section):
     hash: HashConfig = HashConfig()
     cache: CacheConfig = CacheConfig()
     proposals: ProposalConfig = ProposalConfig()
+    guided: dict[str, Any] = Field(default_factory=dict)  # the parameters of `Guidance`
     budget: BudgetConfig = BudgetConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     options: dict[str, Any] = Field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain tables for TOML: what is None is left out."""
-        return _without_none(self.model_dump())
+        tables = _without_none(self.model_dump())
+        if not self.guided:
+            del tables["guided"]
+        return tables
 
 
 def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
@@ -177,16 +182,18 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     method = config.search.get("method", "regularized_evolution")
     if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
-    filters = [part for part in parse_technique(config.technique) if part in FILTERS]
-    if filters and not SEARCH_METHODS[method].has_parents:
-        raise InputError(f"{source}: {filters[0]} mutates children, but {method} has no parents; choose another search")
+    acting = [part for part in parse_technique(config.technique) if part in PROPOSING]
+    if acting and not SEARCH_METHODS[method].has_parents:
+        raise InputError(f"{source}: {acting[0]} mutates children, but {method} has no parents; choose another search")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
     if search.get("unique_keys") and not parse_technique(config.technique):
         raise InputError(f"{source}: search.unique_keys needs a technique that computes keys, such as fec")
     options = _resolved(load_setup(config.setup), config.options, "options", source)
-    resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options})
+    guided = _resolved(Guidance, config.guided, "guided", source) if config.guided or GUIDED in acting else {}
+    resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options, "guided": guided})
     make_search(resolved, source)
+    make_guidance(resolved, source)
     return resolved
 
 
@@ -235,6 +242,14 @@ def make_search(config: ExperimentConfig, source: str = "search") -> SearchMetho
         return SEARCH_METHODS[config.search["method"]](**parameters)
     except ValueError as error:
         raise InputError(f"{source}: search: {error}") from error
+
+
+def make_guidance(config: ExperimentConfig, source: str = "guided") -> Guidance:
+    """How mutations are chosen, where the technique has a part that does."""
+    try:
+        return Guidance(**config.guided)
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def config_directory() -> Path:

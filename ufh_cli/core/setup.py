@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
 
 C = TypeVar("C")  # a candidate: immutable, picklable, small
@@ -130,6 +131,8 @@ class Setup(ABC, Generic[C]):
         Each array of `hashable_outputs` then has a row a task, that tells how a candidate behaves on it.
     staged : bool
         True when `evaluate_in_stages` has a cheap first stage, after which a hurdle may stop a candidate.
+    operations : tuple of str
+        The names of the operations that graphs of candidates consist of; see `graph`.
     objectives : Objectives or None
         Of a setup that, with its options, has several; None where `Evaluation.fitness` says all.
     data_actions : mapping of str to callable
@@ -148,6 +151,7 @@ class Setup(ABC, Generic[C]):
     few_structures: ClassVar[bool] = False
     tasks: int = 0
     staged: bool = False
+    operations: ClassVar[tuple[str, ...]] = ()
     objectives: Objectives | None = None
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
     prepared: ClassVar[str] = "its data"
@@ -231,6 +235,13 @@ class Setup(ABC, Generic[C]):
     def structural_key(self, candidate: C) -> Hashable:
         """A canonical form of the *representation* of `candidate`: the rival of the functional key (§6.3)."""
         return candidate
+
+    def graph(self, candidate: C) -> Graph | None:
+        """What of `candidate` has an effect, as a graph of `operations`, for guided search; None where there is none.
+
+        Where structural keys are few, candidates with the same one must have isomorphic graphs.
+        """
+        return None
 
     def decisions(self) -> Sequence[int]:
         """How many options each of the categorical choices has that make up a candidate.

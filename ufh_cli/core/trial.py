@@ -93,6 +93,12 @@ class Trial:
         self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
         self._waiting: dict[Hashable, list[Job]] = {}
         self.result = TrialResult()
+        self.guide = None
+        if technique.guidance is not None:
+            from ufh_cli.core.guided.guide import make_guide  # compiled code that other searches need not load
+
+            self.guide = make_guide(setup, technique.guidance, streams.guidance)
+            self.result.guidance = self.guide.tally
         self.archive: Archive[Individual] | None = None
         if setup.objectives is not None:
             self.archive = Archive(setup.objectives.reference)
@@ -164,6 +170,8 @@ class Trial:
                 self._note_in_flight(job)
         if hashes > 1:
             job.keys = hashes
+        if self.guide is not None:
+            job.cost += self.guide.take_cost()
         if hurdle is not None:
             job.hurdle = hurdle.threshold if job.cached is None else hurdle_again(job.cached)
         return job
@@ -187,6 +195,8 @@ class Trial:
             child = Individual(setup.random_candidate(rng))
         elif parent.is_next:
             child, parent = parent, None
+        elif self.guide is not None:
+            child = self.guide.child(parent, rng)
         else:
             child = Individual(setup.mutate(parent.candidate, rng))
         filters = self.technique.filters
@@ -246,6 +256,8 @@ class Trial:
         elif fitness > self.best_fitness or result.best is None:
             self._improve(individual)
         self.search.tell(individual)
+        if self.guide is not None and job.cached is None and not job.lost:
+            self.guide.learn(individual)
         if self.hurdle is not None and evaluation.early is not None:  # else lost, or known from an earlier search
             self.hurdle.observe(evaluation.early)
         if self.observe is not None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.configuration.schema import ExperimentConfig, make_search
+from ufh_cli.configuration.schema import ExperimentConfig, make_guidance, make_search
+from ufh_cli.core.guided.tally import Tally
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
@@ -121,6 +122,7 @@ def _technique(config: ExperimentConfig, streams: Streams) -> Technique:
         max_seen=config.proposals.max_seen,
         max_tries=config.proposals.max_tries,
         accumulate=config.proposals.accumulate,
+        guidance=make_guidance(config),
     )
 
 
@@ -304,6 +306,7 @@ def make_record(
         "warm_hits": result.warm_hits,
         "lost": result.lost,
         "stopped": result.stopped,
+        **(result.guidance or Tally()).row(),
     }
     return TrialRecord(cell, trial, row, result.curve, best, [_front_entry(setup, trial, one) for one in result.front])
 

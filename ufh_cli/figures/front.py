@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ufh_cli.analyses.fronts import objective_names
 from ufh_cli.analyses.series import Series
-from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.front import ranks
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 
 def plot_front(series: Sequence[Series], out: Path) -> None:
     """Draw the first two objectives: faint points of all trials, and as a line what half of the trials attain."""
-    names = _names(series)
+    names = objective_names(series)
     with figure(out, notice_of(series), width=6.4, height=4.4) as (fig, axes):
         styles = line_styles([one.technique for one in series])
         for one, label, (colour, dash, _) in zip(series, labels_of(series), styles, strict=True):
@@ -50,13 +50,3 @@ def attained_by_half(fronts: Sequence[np.ndarray]) -> np.ndarray:
     half = np.sort(best, axis=0)[len(fronts) - (len(fronts) + 1) // 2]
     corners = np.column_stack([grid, half])[np.isfinite(half)]
     return corners[ranks(corners) == 0] if len(corners) else corners
-
-
-def _names(series: Sequence[Series]) -> list[str]:
-    for one in series:
-        if not one.results.front:
-            raise InputError(f"{one.results.name}: no front to draw; only searches with several objectives have one")
-    found = {tuple(entry["objectives"]) for one in series for entry in one.results.front}
-    if len(found) > 1:
-        raise InputError(f"fronts of different objectives cannot be drawn together: {sorted(found)}")
-    return list(found.pop())

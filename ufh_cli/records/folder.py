@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from ufh_cli import __version__
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.schema import check_written, differences, read_toml
 from ufh_cli.configuration.sweep import make_cells
+from ufh_cli.core.techniques import GUIDED
 from ufh_cli.files import read_text
 
 TRIAL_COLUMNS = (
@@ -26,12 +28,14 @@ TRIAL_COLUMNS = (
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 STOPPED = "stopped"  # a further column where there are hurdles
+GUIDANCE = ("predictions", "rejected", "asked", "at_once", "children", "better", "online_auc", "model_seconds")
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
+    "online_auc", "model_seconds",
 }  # fmt: skip
-_FINITE_COLUMNS = {"cost", "wall_seconds"}
+_FINITE_COLUMNS = {"cost", "wall_seconds", "model_seconds"}
 _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
 
@@ -183,7 +187,9 @@ def trial_columns(experiment: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of ``trials.csv`` after the swept ones."""
     key = "hurdle_percentile"
     hurdles = key in experiment.get("evaluation", {}) or f"evaluation.{key}" in experiment.get("over", {})
-    return (*TRIAL_COLUMNS, STOPPED) if hurdles else TRIAL_COLUMNS
+    techniques = [str(experiment.get("technique", "none")), *experiment.get("over", {}).get("technique", ())]
+    guided = any(GUIDED in technique.split("+") for technique in techniques)
+    return (*TRIAL_COLUMNS, *((STOPPED,) if hurdles else ()), *(GUIDANCE if guided else ()))
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
@@ -220,7 +226,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
-    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *CURVE_COLUMNS):
+    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *GUIDANCE, *CURVE_COLUMNS):
         return text
     if column in _FLOAT_COLUMNS:
         value = float(text)
@@ -262,7 +268,7 @@ def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
         type(entry.get("trial")) is int
         and isinstance(objectives, dict)
         and len(objectives) > 1
-        and all(type(value) in (int, float) for value in objectives.values())
+        and all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in objectives.values())
         and isinstance(entry.get("description"), str)
         and isinstance(entry.get("key", ""), str)
     )
