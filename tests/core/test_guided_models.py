@@ -199,5 +199,5 @@ def test_a_tally_counts_children_that_beat_their_parents() -> None:
     tally = Tally()
     for difference, better in ((0.5, True), (-0.5, False), (np.nan, True)):
         tally.outcome(difference, better)
-    assert (tally.evaluated, tally.better, tally.auc) == (3, 2, 1.0)
+    assert (tally.evaluated, tally.better_share, tally.auc) == (3, 2 / 3, 1.0)
     assert np.isnan(Tally().auc)

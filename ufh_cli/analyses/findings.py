@@ -48,7 +48,7 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "level"), ``series`` of which results (as for
+        ``measure`` says how ("difference", "between", "speed-up", "speed-up between", "level"), ``series`` of which results (as for
         `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
@@ -92,10 +92,17 @@ def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str =
 
 def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
     """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`."""
+    return _judged(_pairs(series), quantity, expect, _both_names)
+
+
+def _pairs(series: Sequence[Series]) -> list[Pair]:
     if len(series) % 2:
-        raise InputError(f"the measure 'between' is of pairs of series, got {len(series)}")
-    pairs = list(zip(series[::2], series[1::2], strict=True))
-    return _judged(pairs, quantity, expect, lambda pair: f"{_name(pair[0])} → {_name(pair[1])}")
+        raise InputError(f"a measure 'between' is of pairs of series, got {len(series)}")
+    return list(zip(series[::2], series[1::2], strict=True))
+
+
+def _both_names(pair: Pair) -> str:
+    return f"{_name(pair[0])} → {_name(pair[1])}"
 
 
 def _judged(pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str]) -> Finding:
@@ -146,14 +153,23 @@ def _verdict(expect: str, found: Sequence[Difference], higher: int, lower: int, 
 
 def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
     """The speed-up of each technique over its baseline, expected between `low` and `high`."""
-    found = [(pair, speed_up(pair)) for pair in with_baselines(series)]
-    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for _, one in found]
-    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, (_, one) in zip(reached, found, strict=True)]
-    text = _listed("speed-up", (_name(pair[1]) for pair, _ in found), numbers)
-    inside = sum(low <= one.factor <= high for _, one in found)
-    apart = sum(one.high < low or one.low > high for _, one in found)
+    return _sped(with_baselines(series), low, high, lambda pair: _name(pair[1]))
+
+
+def speed_between(series: Sequence[Series], *, low: float, high: float) -> Finding:
+    """The speed-up of the second series over the first, of the fourth over the third, …, expected in these limits."""
+    return _sped(_pairs(series), low, high, _both_names)
+
+
+def _sped(pairs: Sequence[Pair], low: float, high: float, words: Callable[[Pair], str]) -> Finding:
+    found = [speed_up(pair) for pair in pairs]
+    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for one in found]
+    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, one in zip(reached, found, strict=True)]
+    text = _listed("speed-up", map(words, pairs), numbers)
+    inside = sum(low <= one.factor <= high for one in found)
+    apart = sum(one.high < low or one.low > high for one in found)
     verdict = YES if inside == len(found) else NO if apart == len(found) else f"in part ({inside} of {len(found)})"
-    return Finding(text, _count(one.trials for _, one in found), verdict)
+    return Finding(text, _count(one.trials for one in found), verdict)
 
 
 def level(
@@ -221,5 +237,6 @@ _MEASURES: dict[str, Callable[..., Finding]] = {
     "difference": difference,
     "between": between,
     "speed-up": speed,
+    "speed-up between": speed_between,
     "level": level,
 }
