@@ -48,8 +48,8 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "speed-up between", "level"), ``series`` of which results (as for
-        `ufh plot`); the other keys depend on it.
+        ``measure`` says how ("difference", "between", "speed-up", "speed-up between", "level"), ``series`` of which
+        results (as for `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
 
