@@ -23,14 +23,16 @@ from setups.autonumerics.operations import (
     MOST_COEFFICIENTS,
     MOST_OPERATIONS,
     MULTIPLY,
+    NAMES,
     SQUARE_ROOT,
     SUBTRACT,
 )
-from setups.autonumerics.program import EMPTY, Program, code_array, value_array
+from setups.autonumerics.program import EMPTY, Program, code_array, to_vertices, value_array
 from setups.autonumerics.reference import digits_of, reference_values
 from setups.autonumerics.run_kernel import run
 from setups.autonumerics.single import POINTS, ULP_AT_ONE, grid, largest_ulps
 from setups.autonumerics.text import format_program, parse_program
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import one_of, weights
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Landmark, Objectives, Setup
@@ -87,6 +89,7 @@ class AutoNumerics(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "program executions"
+    operations: ClassVar[tuple[str, ...]] = NAMES
     hash_cost: float = float(2 * _HASH_POINTS)
     costly: bool = False
 
@@ -192,6 +195,12 @@ class AutoNumerics(Setup[Program]):
     def structural_key(self, candidate: Program) -> Hashable:
         """The canonical graph without its coefficients."""
         return candidate.code, candidate.coefficients
+
+    def graph(self, candidate: Program) -> Graph:
+        """x, the coefficients with their values, and the operations."""
+        vertices = to_vertices(candidate)
+        edges = [(giver, place) for place, vertex in enumerate(vertices) for giver in vertex.inputs]
+        return Graph([vertex.kind for vertex in vertices], edges, [[vertex.value] for vertex in vertices])
 
     def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
         """Fit the coefficients; the fitness is the digits that are right on all error points.

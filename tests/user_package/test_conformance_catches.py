@@ -62,7 +62,7 @@ from ufh_cli.core.setup import Setup
 WRONG = [
     (SpeltBeyondItsDigits, testing.check_graphs, "operations must be from 0 to 7"),
     (SpeltByTheTurn, testing.check_graphs, "changed, or another instance"),
-    (AllSpeltAlike, testing.check_graphs, "all alike"),
+    (AllSpeltAlike, testing.check_graphs, "still has the graph of another"),
     (SpeltUnlikeItsStructure, testing.check_graphs, "same structural key have graphs that differ"),
     (ObjectiveMissing, testing.check_objectives, "objectives_of found 1"),
     (ObjectiveNotANumber, testing.check_objectives, "not a number"),

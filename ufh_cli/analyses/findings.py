@@ -50,8 +50,8 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "level", "attained"), ``series`` of which results
-        (as for `ufh plot`); the other keys depend on it.
+        ``measure`` says how ("difference", "between", "speed-up", "speed-up between", "level", "attained"), ``series``
+        of which results (as for `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
 
@@ -99,14 +99,17 @@ def between(
 
     With ``budgets = "any"`` one of a pair may have been given more to spend than the other, which its words then say.
     """
-    if len(series) % 2:
-        raise InputError(f"the measure 'between' is of pairs of series, got {len(series)}")
     if budgets not in ("equal", "any"):
         raise InputError(f"budgets must be 'equal' or 'any', got {budgets!r}")
     if budgets == "any" and quantity in ("auc", REEVALUATED_AUC):
         raise InputError(f"{quantity} is of a budget, and cannot be compared with that of another")
-    pairs = list(zip(series[::2], series[1::2], strict=True))
-    return _judged(pairs, quantity, expect, _names, budgets == "equal")
+    return _judged(_pairs(series), quantity, expect, _names, budgets == "equal")
+
+
+def _pairs(series: Sequence[Series]) -> list[Pair]:
+    if len(series) % 2:
+        raise InputError(f"a measure 'between' is of pairs of series, got {len(series)}")
+    return list(zip(series[::2], series[1::2], strict=True))
 
 
 def _judged(
@@ -159,14 +162,23 @@ def _verdict(expect: str, found: Sequence[Difference], higher: int, lower: int, 
 
 def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
     """The speed-up of each technique over its baseline, expected between `low` and `high`."""
-    found = [(pair, speed_up(pair)) for pair in with_baselines(series)]
-    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for _, one in found]
-    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, (_, one) in zip(reached, found, strict=True)]
-    text = _listed("speed-up", (_name(pair[1]) for pair, _ in found), numbers)
-    inside = sum(low <= one.factor <= high for _, one in found)
-    apart = sum(one.high < low or one.low > high for _, one in found)
+    return _sped(with_baselines(series), low, high, lambda pair: _name(pair[1]))
+
+
+def speed_between(series: Sequence[Series], *, low: float, high: float) -> Finding:
+    """The speed-up of the second series over the first, of the fourth over the third, …, expected in these limits."""
+    return _sped(_pairs(series), low, high, _names)
+
+
+def _sped(pairs: Sequence[Pair], low: float, high: float, words: Callable[[Pair], str]) -> Finding:
+    found = [speed_up(pair) for pair in pairs]
+    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for one in found]
+    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, one in zip(reached, found, strict=True)]
+    text = _listed("speed-up", map(words, pairs), numbers)
+    inside = sum(low <= one.factor <= high for one in found)
+    apart = sum(one.high < low or one.low > high for one in found)
     verdict = YES if inside == len(found) else NO if apart == len(found) else f"in part ({inside} of {len(found)})"
-    return Finding(text, _count(one.trials for _, one in found), verdict)
+    return Finding(text, _count(one.trials for one in found), verdict)
 
 
 def level(
@@ -264,6 +276,7 @@ _MEASURES: dict[str, Callable[..., Finding]] = {
     "difference": difference,
     "between": between,
     "speed-up": speed,
+    "speed-up between": speed_between,
     "level": level,
     "attained": attained,
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import ExperimentConfig, make_guidance, make_search
+from ufh_cli.core.guided.outputs import LatestOutputs, Outputs
 from ufh_cli.core.guided.tally import Tally
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
@@ -90,13 +91,14 @@ def make_trial(
     """
     setup = make_setup(config)
     streams = Streams.of(config.seed, trial)
-    key, key_cost = make_key(config, setup)
     technique = _technique(config, streams)
+    outputs = None if technique.guidance is None else LatestOutputs(setup.hashable_outputs)
+    key, key_cost = make_key(config, setup, outputs)
     if technique.cache is not None and config.hash.kind == "per-task":
         technique.cache = PerTaskCache(technique.cache, setup.combine_tasks)
     if technique.cache is not None:
         technique.cache.warm(warm)
-    return Trial(
+    made = Trial(
         setup,
         make_search(config),
         technique,
@@ -114,7 +116,11 @@ def make_trial(
         tolerance=config.cache.tolerance,
         relative_tolerance=config.cache.relative_tolerance or 0.0,
         observe=observe,
+        outputs=outputs,
     )
+    if made.guide is not None and made.guide.judges and config.hash.kind != "functional":
+        raise ValueError(f"guided.features = outputs needs hash.kind = functional, not {config.hash.kind}")
+    return made
 
 
 def _technique(config: ExperimentConfig, streams: Streams) -> Technique:
@@ -142,13 +148,18 @@ def make_hurdle(config: ExperimentConfig) -> RollingHurdle | None:
     return RollingHurdle(percentile=percentile, window=window or config.search.get("population_size", 100))
 
 
-def make_key(config: ExperimentConfig, setup: Setup) -> tuple[KeyFunction, float]:
-    """The function from candidate to key that `config` asks for, and what one key costs."""
+def make_key(config: ExperimentConfig, setup: Setup, outputs: Outputs | None = None) -> tuple[KeyFunction, float]:
+    """The function from candidate to key that `config` asks for, and what one key costs.
+
+    `outputs` takes the place of the setup's hashable outputs.
+    """
     if config.hash.kind == "structural":
         return setup.structural_key, config.hash.cost or 0.0
     functional = FunctionalHash(mantissa_bits=config.hash.mantissa_bits, decimals=config.hash.decimals)
-    make = task_keys if config.hash.kind == "per-task" else functional_keys
-    return make(setup, functional), setup.hash_cost if config.hash.cost is None else config.hash.cost
+    cost = setup.hash_cost if config.hash.cost is None else config.hash.cost
+    if config.hash.kind == "per-task":
+        return task_keys(setup, functional), cost
+    return functional_keys(setup, functional, outputs), cost
 
 
 def run_one(

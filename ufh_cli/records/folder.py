@@ -28,12 +28,16 @@ TRIAL_COLUMNS = (
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 STOPPED = "stopped"  # a further column where there are hurdles
-GUIDANCE = ("predictions", "rejected", "asked", "at_once", "children", "better", "online_auc", "model_seconds")
+_ALONG = ("online_auc", "better_share")
+GUIDANCE = (
+    "predictions", "rejected", "asked", "at_once", "skipped", "children",
+    *(name + quarter for name in _ALONG for quarter in ("", "_1", "_2", "_3", "_4")), "model_seconds",
+)  # fmt: skip
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
-    "online_auc", "model_seconds",
+    *GUIDANCE[6:],
 }  # fmt: skip
 _FINITE_COLUMNS = {"cost", "wall_seconds", "model_seconds"}
 _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
