@@ -52,6 +52,7 @@ from conformance_setups import (
     ParsesAnother,
     ParsesAnotherOfCoarseStructure,
     ProposesByItsOwnStream,
+    RedundantInPercent,
     RemembersCalls,
     SaysNothing,
 )
@@ -84,6 +85,7 @@ WRONG = [
     (ParsesAnother, testing.check_descriptions, "parse reads another candidate"),
     (ParsesAnotherOfCoarseStructure, testing.check_descriptions, "parse reads another candidate"),
     (SaysNothing, testing.check_descriptions, "no text"),
+    (RedundantInPercent, testing.check_descriptions, "redundancy is 50.0, which is no fraction"),
     (ChangesTheParent, testing.check_mutation_leaves_the_parent_alone, "mutate changed the parent"),
     (ForgetsOnPickling, testing.check_candidates_survive_pickling, "pickled copy"),
     (DrawsWhileHashing, testing.check_hashable_outputs, "changed between two calls"),
