@@ -32,6 +32,7 @@ _TECHNIQUES: dict[str, tuple[str, str, Any, str]] = {
     "best-fec": ("best of FEC", "#8a5a2b", (0, (8, 2)), "X"),
     "fcm": ("FCM", "#30638e", "-.", "v"),
     "tabulist": ("tabulist", "#7b5ea7", ":", "P"),
+    "guided": ("guided", "#3a7d44", (0, (1, 2)), "*"),
 }
 
 

@@ -88,21 +88,17 @@ class Guide:
         return child
 
     def see(self, individual: Individual) -> None:
-        """The key of a candidate was computed just now."""
-        start = time.perf_counter()
+        """The key of a candidate was computed just now; most of what is seen is never asked for."""
         assert self._outputs is not None
-        individual.outputs = output_row(self._outputs(individual.candidate))
-        self.tally.seconds += time.perf_counter() - start
+        individual.outputs = self._outputs(individual.candidate)
 
     def skips(self, child: Individual, parent: Individual) -> bool:
         """Whether `child`, which no cache answers for, is not worth its evaluation; both have been seen."""
         settings, tally = self.settings, self.tally
         if self._learnt < settings.warmup:
             return False
-        assert child.outputs is not None
-        assert parent.outputs is not None
         start = time.perf_counter()
-        score, own = self._judge.scores(np.stack([child.outputs, parent.outputs]))
+        score, own = self._judge.scores(np.stack([_row(child), _row(parent)]))
         child.forecast = (score - own, parent.fitness)
         tally.predictions += 1
         self._owed += settings.cost
@@ -130,8 +126,8 @@ class Guide:
             self._model.learn(individual.candidate, individual.fitness)
             if refits:
                 self._model.refit()
-        if individual.outputs is not None:
-            self._judge.learn(individual.outputs, individual.fitness)
+        if self.judges:
+            self._judge.learn(_row(individual), individual.fitness)
             if refits:
                 self._judge.refit()
         self.tally.seconds += time.perf_counter() - start
@@ -151,6 +147,14 @@ class Guide:
             return scores.index(max(scores))
         good = self._rule.accepts(scores, own)
         return good.index(True) if True in good else len(good) - 1
+
+
+def _row(individual: Individual) -> np.ndarray:
+    """The columns of what was seen of an individual, made when they are first asked for."""
+    if individual.row is None:
+        assert individual.outputs is not None
+        individual.row, individual.outputs = output_row(individual.outputs), None
+    return individual.row
 
 
 def make_guide(setup: Setup, technique: Technique, outputs: Outputs, rng: Rng) -> Guide:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
-
-import numpy as np
 
 from ufh_cli.core.guided.settings import Guidance
 
@@ -18,7 +17,8 @@ class Rule:
 
     def __init__(self, settings: Guidance) -> None:
         self._settings = settings
-        self._latest: deque[float] = deque(maxlen=_REMEMBERED)
+        self._latest: deque[float] = deque()
+        self._ordered: list[float] = []  # the same
 
     def accepts(self, scores: Sequence[float], own: float) -> list[bool]:
         """For each score, whether it is high enough for a child whose parent has the score `own`."""
@@ -27,6 +27,14 @@ class Rule:
             return [score > own for score in scores]
         if settings.accept == "not-worse":
             return [score >= own - settings.margin for score in scores]
-        least = float(np.quantile(self._latest, settings.quantile)) if self._latest else -math.inf
-        self._latest.extend(scores)
+        ordered = self._ordered
+        least = ordered[int(settings.quantile * (len(ordered) - 1))] if ordered else -math.inf
+        for score in scores:
+            self._remember(score)
         return [score > least for score in scores]
+
+    def _remember(self, score: float) -> None:
+        if len(self._latest) == _REMEMBERED:
+            del self._ordered[bisect_left(self._ordered, self._latest.popleft())]
+        self._latest.append(score)
+        insort(self._ordered, score)
