@@ -8,7 +8,7 @@ import math
 import os
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ufh_cli.configuration.errors import InputError
@@ -61,10 +61,17 @@ def choose_name(experiment: Experiment, root: Path) -> str:
     raise AssertionError("unreachable")
 
 
-def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, cluster: str | None = None) -> Results:
+def run_experiment(
+    experiment: Experiment,
+    path: Path,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    begin: Callable[[], object] = lambda: None,
+) -> Results:
     """Run what is missing of `experiment` in the folder `path`, `jobs` trials at a time.
 
-    With the address of a `cluster`, costly evaluations run there, else whole trials.
+    With the address of a `cluster`, costly evaluations run there, else whole trials. `begin` is called when nothing in
+    the folder stands against it.
 
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
@@ -78,6 +85,7 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
         everything = experiment.tasks()
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
+        begin()
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
             budgets = [cell.config.budget for cell in experiment.cells]
             follow = Follow(bar, budgets, set(finished) & set(everything), surroundings.journal)
