@@ -1,5 +1,5 @@
 # make run: set up, and compare the functional equivalence cache with the baseline on NAS-Bench-101.
-# make figures: the paper's analyses on NAS-Bench-101 (Section 6), their figures and results/README.md; about 40 minutes.
+# make figures: the paper's analyses on NAS-Bench-101 (Section 6), their figures and results/nasbench.md; about 40 minutes.
 # make test: set up, and run the tests.
 
 PYTHON ?= python3
@@ -69,7 +69,7 @@ figures: $(VENV)/.installed
 	$(call draw,hash-cost,hash-cost,response)
 	$(call draw,tabulist,tabulist,response)
 	$(call draw,fcm,fcm,response)
-	$(BIN)/ufh report results/nasbench.toml --out $(RESULTS)/README.md
+	$(BIN)/ufh report results/nasbench.toml --out $(RESULTS)/nasbench.md
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -191,7 +191,7 @@ def check_tasks(make_setup: MakeSetup) -> None:
 
 
 def check_descriptions(make_setup: MakeSetup) -> None:
-    """`describe` tells something; where `parse` exists, it reads it back to the same behaviour."""
+    """`describe` tells something that `parse`, where there is one, reads back; redundancy is a fraction or unknown."""
     setup = make_setup()
     key = _plain_keys(setup)
     reads = type(setup).parse is not Setup.parse
@@ -201,6 +201,8 @@ def check_descriptions(make_setup: MakeSetup) -> None:
         assert text.strip(), "describe returned no text"
         if reads:
             assert key(setup.parse(text)) == key(candidate), f"parse reads another candidate from {text!r}"
+        redundant = setup.redundancy(candidate)
+        assert redundant != redundant or 0.0 <= redundant <= 1.0, f"redundancy is {redundant}, which is no fraction"
 
 
 def check_structural_keys(make_setup: MakeSetup) -> None:
@@ -213,6 +215,33 @@ def check_structural_keys(make_setup: MakeSetup) -> None:
         assert behaviour.setdefault(structural, key(candidate)) == key(candidate), (
             "two candidates with the same structural key behave differently"
         )
+
+
+def check_graphs(make_setup: MakeSetup) -> None:
+    """Where candidates have graphs, these are well formed, depend on the candidate alone, and differ."""
+    setup, fresh = make_setup(), make_setup()
+    if not setup.operations:
+        return
+    from ufh_cli.core.guided.columns import GraphColumns
+
+    candidates = _walk(setup, Rng.from_seed(14))
+    copies = [_copy(candidate) for candidate in reversed(candidates)]
+    try:  # one by one: columns remembered by structure would hide that graphs differ
+        rows = np.stack([GraphColumns(setup).of([candidate])[0] for candidate in candidates])
+        again = np.stack([GraphColumns(fresh).of([candidate])[0] for candidate in copies])[::-1]
+    except ValueError as error:
+        raise AssertionError(str(error)) from error
+    assert np.array_equal(rows, again), "the graph of a candidate changed, or another instance tells another"
+    rng, candidate, steps = Rng.from_seed(15), candidates[-1], 0
+    while np.array_equal(GraphColumns(setup).of([candidate])[0], rows[0]) and steps < _PATIENCE:  # as for outputs
+        candidate, steps = setup.mutate(candidate, rng), steps + 1
+    assert steps < _PATIENCE, f"after {steps} mutations a candidate still has the graph of another"
+    if setup.few_structures:
+        of_structure: dict[Any, bytes] = {}
+        for candidate, row in zip(candidates, rows, strict=True):
+            assert of_structure.setdefault(setup.structural_key(candidate), row.tobytes()) == row.tobytes(), (
+                "two candidates with the same structural key have graphs that differ"
+            )
 
 
 def check_units(make_setup: MakeSetup) -> None:
@@ -244,6 +273,7 @@ CHECKS: Sequence[Callable[[MakeSetup], None]] = (
     check_objectives,
     check_descriptions,
     check_structural_keys,
+    check_graphs,
     check_units,
     check_fec_leaves_the_search_unaltered,
 )

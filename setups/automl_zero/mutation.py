@@ -276,7 +276,7 @@ def mutated(
     space : int64 array
         `Space.encoded`.
     cumulative : float64 array (8,)
-        Cumulative probabilities of the mutations; from `parse_mutations`.
+        Cumulative probabilities of `space.MUTATIONS`.
     probability : float
     paper_constants : bool
         How constants change; see `_changed`.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy as np
 
-from setups.automl_zero import effects
+from setups.automl_zero import effects, graph
 from setups.automl_zero.block import TaskBlock, combined, lanes_for, table_size
 from setups.automl_zero.examples import NEURAL_NETWORK
 from setups.automl_zero.images import load_images
 from setups.automl_zero.mutation import mutated, random_program
 from setups.automl_zero.operations import COSTS
 from setups.automl_zero.program import Instruction, Memory, Program, check, function_sizes, operation_numbers, pack
-from setups.automl_zero.space import Space, parse_mutations, parse_operations, parse_triple
+from setups.automl_zero.space import MUTATIONS, Operations, Space, Triple, chosen_operations
 from setups.automl_zero.tasks import (
     Task,
     classification_tasks,
@@ -24,8 +24,9 @@ from setups.automl_zero.tasks import (
     search_pairs,
 )
 from setups.automl_zero.text import format_program, parse_program
-from ufh_cli.core.names import one_of
-from ufh_cli.core.rng import Rng
+from ufh_cli.core.graph import Graph
+from ufh_cli.core.names import one_of, weights
+from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
 TASKS = ("binary", "linear", "nn2")
@@ -33,12 +34,20 @@ _COSTS: tuple[float, ...] = tuple(COSTS.tolist())
 _MOST_BYTES = 4 * 2**30  # of data, and of what a program works on
 
 
+class _Sizes(TypedDict):
+    """Of the tasks of the search, or of those held out: how many, F, examples of each, and which."""
+
+    count: int
+    features: int
+    train: int
+    valid: int
+    seed: int
+
+
 class AutoMLZero(Setup[Program]):
     """Programs of three component functions, evolved on small learning tasks.
 
     The defaults are those of the lite configuration: pairs of scikit-learn's digits, from empty programs.
-    Sizes and numbers of three are written "a/b/c": for InitializePass, ForwardPass and BackwardPass, or for
-    scalars, vectors and matrices.
 
     Parameters
     ----------
@@ -58,15 +67,16 @@ class AutoMLZero(Setup[Program]):
         Which tasks; held-out tasks differ from those of the search whatever the seed.
     heldout_tasks, heldout_train_examples, heldout_valid_examples : int
         Tasks of `reevaluate`; 0 examples: as many as in the search.
-    memory : str
+    memory : tuple of three int
         Numbers of scalar, vector and matrix addresses.
-    operations : str
-        "demo", "baseline", "paper", "all", or three lists of numbers such as "56-64/1-4,27/1-3,18".
-    min_sizes, max_sizes, initial_sizes : str
-        Numbers of instructions; bounds are inclusive.
+    operations : str or tuple of three tuples of int
+        "demo", "baseline", "paper", "all", or the numbers of the operations of InitializePass, ForwardPass and
+        BackwardPass.
+    min_sizes, max_sizes, initial_sizes : tuple of three int
+        Numbers of instructions of InitializePass, ForwardPass and BackwardPass; bounds are inclusive.
     initial : str
         "noop" or "random": what programs consist of at first.
-    mutations : str
+    mutations : tuple of str
         Names and, after a colon, weights; see `space.MUTATIONS`.
     mutation_probability : float
         Else a child is a copy.
@@ -99,6 +109,7 @@ class AutoMLZero(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "examples"
+    operations: ClassVar[tuple[str, ...]] = graph.NAMES
 
     def __init__(
         self,
@@ -115,13 +126,13 @@ class AutoMLZero(Setup[Program]):
         heldout_tasks: int = 9,
         heldout_train_examples: int = 0,
         heldout_valid_examples: int = 0,
-        memory: str = "5/9/2",
-        operations: str = "baseline",
-        min_sizes: str = "0/0/0",
-        max_sizes: str = "6/10/22",
-        initial_sizes: str = "0/0/0",
+        memory: Triple = (5, 9, 2),
+        operations: str | Operations = "baseline",
+        min_sizes: Triple = (0, 0, 0),
+        max_sizes: Triple = (6, 10, 22),
+        initial_sizes: Triple = (0, 0, 0),
         initial: str = "noop",
-        mutations: str = "alter, randomize_function, insert, remove",
+        mutations: tuple[str, ...] = ("alter", "randomize_function", "insert", "remove"),
         mutation_probability: float = 0.9,
         constants: str = "code",
         train_budget: float = 0.0,
@@ -132,13 +143,13 @@ class AutoMLZero(Setup[Program]):
         fixed_noise: bool = False,
         objectives: tuple[str, ...] = (),
     ) -> None:
-        self.space = _parse_space(memory, min_sizes, max_sizes, operations)
+        self.space = Space(Memory(*memory), min_sizes, max_sizes, chosen_operations(operations))
         self._encoded_space = self.space.encoded()
         most = float(sum(self.space.max_sizes))
         self.objectives = chosen_objectives(objectives, {"fitness": 0.0, "instructions": -most})
-        self._initial_sizes = _initial_sizes(self.space, parse_triple("initial_sizes", initial_sizes))
+        self._initial_sizes = _initial_sizes(self.space, initial_sizes)
         self._initial_random = one_of("initial", initial, ("noop", "random")) == "random"
-        self._mutations = parse_mutations(mutations)
+        self._mutations = cumulative(weights("mutations", mutations, MUTATIONS))
         self._mutation_probability = _in_range("mutation_probability", mutation_probability, 0.0, 1.0)
         self._paper_constants = one_of("constants", constants, ("code", "paper")) == "paper"
         self._median = one_of("combine", combine, ("mean", "median")) == "median"
@@ -155,25 +166,28 @@ class AutoMLZero(Setup[Program]):
         _check_hurdle(hurdle_tasks, hurdle_fitness, tasks)
         _in_range("task_seed", task_seed, 0, 2**63 - 1)
         _in_range("train_budget", train_budget, 0.0, 1e9)
-        sizes = {"features": features, "train": train_examples, "valid": valid_examples, "seed": task_seed}
-        held_sizes = sizes | {
-            "train": heldout_train_examples or train_examples,
-            "valid": heldout_valid_examples or valid_examples,
-        }
-        _check_bytes((tasks, sizes), (heldout_tasks, held_sizes), self.space.memory.matrices)
-        self.search_tasks, self.held_out_tasks = _make_tasks(task, images, (tasks, sizes), (heldout_tasks, held_sizes))
-
-        classification = task == "binary"
-        self._block = TaskBlock(self.search_tasks, classification=classification)
-        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        search = _Sizes(count=tasks, features=features, train=train_examples, valid=valid_examples, seed=task_seed)
+        held_out = search.copy()
+        held_out["count"] = heldout_tasks
+        held_out["train"] = heldout_train_examples or train_examples
+        held_out["valid"] = heldout_valid_examples or valid_examples
+        self._make_blocks(task, images, search, held_out, hurdle_tasks)
         self.staged = hurdle_tasks > 0
         self.tasks = 0 if self.staged else tasks
-        self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._hash_examples = hash_examples
         self.hash_cost = float(2 * hash_examples * tasks)
         self._cost_limit = train_budget * program_cost(parse_program(NEURAL_NETWORK, Memory(5, 9, 2)), train_examples)
         # Below about a millisecond an evaluation is repeated sooner than it is looked up in a journal.
         self.costly = tasks * epochs * (train_examples + valid_examples) >= 20_000
+
+    def _make_blocks(self, task: str, images: str, search: _Sizes, held_out: _Sizes, hurdle_tasks: int) -> None:
+        """The tasks of the search and those held out, and what programs are run on."""
+        _check_bytes(search, held_out, self.space.memory.matrices)
+        classification = task == "binary"
+        self.search_tasks, self.held_out_tasks = _make_tasks(task, images, search, held_out)
+        self._block = TaskBlock(self.search_tasks, classification=classification)
+        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._data_name = f"{task}:{images}" if classification else task
 
     def random_candidate(self, rng: Rng) -> Program:
@@ -289,6 +303,10 @@ class AutoMLZero(Setup[Program]):
         """The packed program itself: equal code, equal key."""
         return candidate
 
+    def graph(self, candidate: Program) -> Graph:
+        """The live instructions: who writes what another reads."""
+        return graph.program_graph(candidate)
+
     def fingerprint(self) -> str:
         """The kind of the tasks and a digest of all their data."""
         return f"{self._data_name}:{data_fingerprint([*self.search_tasks, *self.held_out_tasks])}"
@@ -302,16 +320,7 @@ def program_cost(program: Program, train_examples: int) -> float:
     return sum(costs[:setup]) + train_examples * passes
 
 
-def _parse_space(memory: str, min_sizes: str, max_sizes: str, operations: str) -> Space:
-    return Space(
-        Memory(*parse_triple("memory", memory)),
-        parse_triple("min_sizes", min_sizes),
-        parse_triple("max_sizes", max_sizes),
-        parse_operations(operations),
-    )
-
-
-def _initial_sizes(space: Space, sizes: tuple[int, int, int]) -> np.ndarray:
+def _initial_sizes(space: Space, sizes: Triple) -> np.ndarray:
     for size, low, high in zip(sizes, space.min_sizes, space.max_sizes, strict=True):
         if not low <= size <= high:
             raise ValueError(
@@ -327,11 +336,12 @@ def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: i
     _in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
 
 
-def _check_bytes(search: tuple[int, dict[str, int]], held_out: tuple[int, dict[str, int]], matrices: int) -> None:
+def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
     """Check that the data of all tasks, and matrices and random numbers in the kernel, are not too large."""
-    features = search[1]["features"]
-    rows = sum(count * (sizes["train"] + sizes["valid"]) for count, sizes in (search, held_out))
-    working = lanes_for(features, max(search[0], held_out[0])) * features**2 * (matrices + 1) + 2 * table_size(features)
+    features = search["features"]
+    rows = sum(sizes["count"] * (sizes["train"] + sizes["valid"]) for sizes in (search, held_out))
+    lanes = lanes_for(features, max(search["count"], held_out["count"]))
+    working = lanes * features**2 * (matrices + 1) + 2 * table_size(features)
     for what, numbers, remedy in (
         ("the tasks' data", rows * (features + 1), "fewer tasks, train_examples, valid_examples or features"),
         ("a program's matrices", working, "fewer features or matrices in memory"),
@@ -348,19 +358,14 @@ def _check_hurdle(hurdle_tasks: int, hurdle_fitness: float, tasks: int) -> None:
         raise ValueError("hurdle_fitness needs hurdle_tasks above 0: the first stage that must reach it")
 
 
-def _make_tasks(
-    task: str, images: str, search: tuple[int, dict[str, int]], held_out: tuple[int, dict[str, int]]
-) -> tuple[list[Task], list[Task]]:
+def _make_tasks(task: str, images: str, search: _Sizes, held_out: _Sizes) -> tuple[list[Task], list[Task]]:
     """The tasks of the search and the held-out tasks."""
     if task != "binary":
-        return (
-            regression_tasks(task, search[0], **search[1], held_out=False),
-            regression_tasks(task, held_out[0], **held_out[1], held_out=True),
-        )
+        return regression_tasks(task, **search, held_out=False), regression_tasks(task, **held_out, held_out=True)
     pixels, labels = load_images(images)
     return (
-        classification_tasks(pixels, labels, search_pairs(labels), search[0], **search[1], held_out=False),
-        classification_tasks(pixels, labels, held_out_pairs(labels), held_out[0], **held_out[1], held_out=True),
+        classification_tasks(pixels, labels, search_pairs(labels), **search, held_out=False),
+        classification_tasks(pixels, labels, held_out_pairs(labels), **held_out, held_out=True),
     )
 
 

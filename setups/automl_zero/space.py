@@ -7,21 +7,26 @@ Section 4.2 of the AutoML-Zero paper, which Setup B uses.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from setups.automl_zero.operations import OPERATIONS, SIGNATURES
 from setups.automl_zero.program import FUNCTIONS, MAX_ADDRESSES, MAX_FUNCTION_SIZE, Memory, first_writable
-from ufh_cli.core.names import nearest
+from ufh_cli.core.names import one_of
 
-# Operations of InitializePass, ForwardPass and BackwardPass.
-OPERATION_SETS = {
-    "demo": ("2,3,18,23,27,56", "2,3,18,23,27,56", "2,3,18,23,27,56"),
-    "baseline": ("56,57,59-64", "1,23,27,31,48", "1-3,16,18,23,25,28,39"),
-    "paper": ("56-64", "0-55,60,61", "0-55,60,61"),
-    "all": ("0-64", "0-64", "0-64"),
+Triple = tuple[int, int, int]  # of InitializePass, ForwardPass and BackwardPass, or of scalars, vectors and matrices
+Operations = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]  # of the three functions
+
+_DEMO = (2, 3, 18, 23, 27, 56)
+_NOT_RANDOM = (*range(56), 60, 61)
+_ALL = tuple(range(len(SIGNATURES)))
+OPERATION_SETS: dict[str, Operations] = {
+    "demo": (_DEMO, _DEMO, _DEMO),
+    "baseline": ((56, 57, *range(59, 65)), (1, 23, 27, 31, 48), (1, 2, 3, 16, 18, 23, 25, 28, 39)),
+    "paper": (tuple(range(56, 65)), _NOT_RANDOM, _NOT_RANDOM),
+    "all": (_ALL, _ALL, _ALL),
 }
 
 # The mutations in the order of their numbers in compiled code.
@@ -51,16 +56,16 @@ class Space:
     """
 
     memory: Memory
-    min_sizes: tuple[int, int, int]
-    max_sizes: tuple[int, int, int]
-    operations: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    min_sizes: Triple
+    max_sizes: Triple
+    operations: Operations
 
     def __post_init__(self) -> None:
         scalars, vectors, matrices = self.memory
         if not (2 <= scalars <= MAX_ADDRESSES and 1 <= vectors <= MAX_ADDRESSES and 0 <= matrices <= MAX_ADDRESSES):
             raise ValueError(
                 f"memory must have 2 to {MAX_ADDRESSES} scalars, 1 to {MAX_ADDRESSES} vectors "
-                f"and up to {MAX_ADDRESSES} matrices, got {scalars}/{vectors}/{matrices}"
+                f"and up to {MAX_ADDRESSES} matrices, got {list(self.memory)}"
             )
         for name, low, high, ops in zip(FUNCTIONS, self.min_sizes, self.max_sizes, self.operations, strict=True):
             if not 0 <= low <= high <= MAX_FUNCTION_SIZE:
@@ -87,52 +92,21 @@ class Space:
         return np.array([*parts, *(op for ops in self.operations for op in ops)], dtype=np.int64)
 
 
-def parse_triple(option: str, text: str) -> tuple[int, int, int]:
-    """Three numbers such as "10/2/8"."""
-    match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
-    if match is None:
-        raise ValueError(f'{option} must be three numbers like "10/2/8", got {text!r}')
-    return int(match[1]), int(match[2]), int(match[3])
+def chosen_operations(given: str | Sequence[Sequence[int]]) -> Operations:
+    """A named set, or the numbers of operations of the three functions.
 
-
-def parse_operations(text: str) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """A named set, or the operations of the three functions such as "56-64 / 1-4,27 / 1-3,18"."""
-    parts = OPERATION_SETS.get(text.strip())
-    if parts is None:
-        given = text.split("/")
-        if len(given) != 3:
-            raise ValueError(
-                f"operations must be a named set, or three lists like 56-64/1-4,27/1-3; got {text!r}; "
-                f"{nearest(text, OPERATION_SETS)}"
-            )
-        parts = (given[0], given[1], given[2])
-    return _numbers(parts[0]), _numbers(parts[1]), _numbers(parts[2])
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    chosen: list[int] = []
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", item)
-        if match is None or int(match[2] or match[1]) >= len(SIGNATURES) or int(match[2] or match[1]) < int(match[1]):
-            raise ValueError(f"operations: {item!r} is no number or range within 0-{len(SIGNATURES) - 1}")
-        chosen.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
-    if len(set(chosen)) < len(chosen):
-        raise ValueError(f"operations: {text!r} names an operation twice")
-    return tuple(chosen)
-
-
-def parse_mutations(text: str) -> np.ndarray:
-    """Cumulative probabilities, in the order of `MUTATIONS`, of "alter, insert, remove:2" (names and weights)."""
-    weights = np.zeros(len(MUTATIONS))
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, weight = (part.strip() for part in item.partition(":"))
-        if name not in MUTATIONS:
-            raise ValueError(f"unknown mutation {name!r}; {nearest(name, MUTATIONS)}")
-        if re.fullmatch(r"\d*\.?\d+", weight or "1") is None:
-            raise ValueError(f"the weight of mutation {name!r} must be a positive number, got {weight!r}")
-        weights[MUTATIONS.index(name)] = float(weight or 1)
-    if weights.sum() <= 0:
-        raise ValueError(f"mutations must name at least one with a positive weight, got {text!r}")
-    cumulative = np.cumsum(weights) / weights.sum()
-    cumulative[np.nonzero(weights)[0][-1] :] = 1.0
-    return cumulative
+    Raises
+    ------
+    ValueError
+        With one line, where the name is unknown, a number is no operation's, or one is named twice.
+    """
+    if isinstance(given, str):
+        return OPERATION_SETS[one_of("operations", given, tuple(OPERATION_SETS))]
+    for numbers in given:
+        for number in numbers:
+            if not 0 <= number < len(SIGNATURES):
+                raise ValueError(f"operations: {number} is not within 0 to {len(SIGNATURES) - 1}")
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"operations: {list(numbers)} names an operation twice")
+    initialize, forward, backward = map(tuple, given)
+    return initialize, forward, backward

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from setups.data import data_directory
+from setups.image_files import fetched_path, kept_images, read_image_files
 from setups.images import REMEDIES, Arrays, digits, image_path, keras_images
-from setups.mnas.image_files import read_image_files
 from ufh_cli.core.names import nearest
-
-DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-"""Where Debian's package dataset-fashion-mnist puts its files."""
+from ufh_cli.files import put, write_whole
 
 FETCHED = tuple(REMEDIES)
 """What `fetch_images` gets."""
@@ -128,17 +126,10 @@ def _arrays(source: str) -> Arrays:
         images, labels = digits()
         return {"x_train": images.reshape(-1, 8, 8), "y_train": labels}
     if source in FETCHED:
-        places = [fetched_path(source)] + ([DEBIAN_FASHION_MNIST] if source == "fashion-mnist" else [])
-        for place in places:
-            if place.exists():
-                return read_image_files(place)
+        if (kept := kept_images(source)) is not None:
+            return kept
         raise ValueError(f'images "{source}" are not here: fetch them by "ufh data fetch mnas", or {REMEDIES[source]}')
     return read_image_files(image_path(source, ("digits", *FETCHED)))
-
-
-def fetched_path(source: str) -> Path:
-    """Where `fetch_images` puts the images of `source`."""
-    return data_directory() / "mnas" / f"{source}.npz"
 
 
 def fetch_images(source: str) -> Path:
@@ -163,7 +154,7 @@ def fetch_images(source: str) -> Path:
         return path
     arrays = keras_images(source)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez_compressed(unfinished, **arrays)
-    os.replace(unfinished, path)
+    with io.BytesIO() as archive:
+        np.savez_compressed(archive, **arrays)
+        write_whole(path, lambda file: put(file, archive.getvalue()), f".{os.getpid()}.part")
     return path

@@ -131,6 +131,25 @@ def prune(code: int) -> int:
     return _bit_count(kept) << VERTICES_SHIFT | labels << LABELS_SHIFT | _keep_edges(edges, kept)
 
 
+@nb.njit("Tuple((int64[::1], int64[:, ::1]))(int64)", cache=True)
+def cell_graph(code: int) -> tuple[np.ndarray, np.ndarray]:
+    """The vertices' operations, by their places in `OPS` and 3 at the input, 4 at the output, and the edges (x, y)."""
+    vertices, labels = code >> VERTICES_SHIFT, (code >> LABELS_SHIFT) & LABELS_MASK
+    operations = np.empty(vertices, np.int64)
+    operations[0], operations[vertices - 1] = 3, 4
+    for vertex in range(1, vertices - 1):
+        operations[vertex] = labels % 3
+        labels //= 3
+    edges = np.empty((_bit_count(code & EDGES_MASK), 2), np.int64)
+    place = 0
+    for y in range(1, vertices):
+        for x in range(y):
+            if (code >> (x + y * (y - 1) // 2)) & 1:
+                edges[place, 0], edges[place, 1] = x, y
+                place += 1
+    return operations, edges
+
+
 @nb.njit("int64(int64)", cache=True)
 def count_edges(code: int) -> int:
     """The number of edges of a code; of the pruned one where the benchmark's limit of 9 is meant."""

@@ -10,10 +10,12 @@ import numpy as np
 
 from setups.data import Progress, data_directory
 from setups.nasbench import data
-from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT
-from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space, describe, is_valid, pad, parse
+from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT, cell_graph, is_valid
+from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space
 from setups.nasbench.store import open_table
 from setups.nasbench.table import Table
+from setups.nasbench.text import describe, pad, parse
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
@@ -55,6 +57,7 @@ class NasBench(Setup[int]):
     free_reevaluation: ClassVar[bool] = True
     costly: bool = False
     few_structures: ClassVar[bool] = True
+    operations: ClassVar[tuple[str, ...]] = (*OPS, "input", "output")
     prepared: ClassVar[str] = "the surrogate's table"
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {
         "fetch": data.fetch_official,
@@ -118,6 +121,10 @@ class NasBench(Setup[int]):
     def structural_key(self, candidate: int) -> int:
         """The isomorphism class of the pruned graph (§6.3): its row in the enumeration of all cells."""
         return candidate >> SPEC_BITS
+
+    def graph(self, candidate: int) -> Graph:
+        """The pruned graph of at most seven vertices."""
+        return Graph(*cell_graph(self._space.cells[candidate >> SPEC_BITS]))
 
     def evaluate(self, candidate: int, rng: Rng) -> Evaluation:
         """Validation accuracy after 108 epochs, and the seconds of that training."""

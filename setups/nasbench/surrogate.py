@@ -218,7 +218,7 @@ def load_model() -> dict[str, np.ndarray]:
 def training_seconds(cells: np.ndarray) -> np.ndarray:
     """Expected seconds of a 108-epoch training, shape (N,): linear in the multiply-adds and activations of a cell.
 
-    The coefficients were fitted to public measurements of 108-epoch training times, see `results/README.md`.
+    The coefficients were fitted to public measurements of 108-epoch training times, see `results/surrogate.md`.
     """
     costs = cell_costs(cells)
     seconds = np.zeros(len(costs))

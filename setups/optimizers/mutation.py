@@ -300,28 +300,3 @@ def mutated(
 def random_program(word: int, length: int, functions: np.ndarray, unit_constants: bool) -> Program:
     """A valid program of `length` random statements, of which the last sets the update."""
     return _random_program(np.uint64(word), length, functions, unit_constants).tobytes()
-
-
-def parse_mutations(text: str) -> np.ndarray:
-    """The cumulative probabilities of `MUTATIONS`, of names such as ``"insert, delete, modify:2"``; the weight is 1
-    where none is given.
-
-    Raises
-    ------
-    ValueError
-        With one line, where a name is unknown or the weights are of no use.
-    """
-    weights = np.zeros(len(MUTATIONS))
-    for part in text.split(","):
-        name, _, weight = (one.strip() for one in part.partition(":"))
-        if name not in MUTATIONS:
-            raise ValueError(f"mutations: unknown {name!r}; known are {', '.join(MUTATIONS)}")
-        try:
-            weights[MUTATIONS.index(name)] = float(weight or 1)
-        except ValueError:
-            raise ValueError(f"mutations: the weight of {name} must be a number, got {weight!r}") from None
-    if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
-        raise ValueError(f"mutations: weights must be numbers from 0 on, not all 0, got {text!r}")
-    cumulative = np.cumsum(weights) / weights.sum()
-    cumulative[np.flatnonzero(weights)[-1] :] = 1.0
-    return cumulative

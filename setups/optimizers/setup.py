@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from setups.optimizers import abstract
+from setups.optimizers import abstract, graph
 from setups.optimizers.baselines import Baseline, baseline
 from setups.optimizers.examples import make_examples
 from setups.optimizers.execute import run
@@ -16,13 +16,15 @@ from setups.optimizers.export import optax_text, torch_text
 from setups.optimizers.functions import FUNCTION_SETS, function_set
 from setups.optimizers.kernel import train
 from setups.optimizers.known import OPTIMIZERS, known_program, recognised
-from setups.optimizers.mutation import mutated, parse_mutations, random_program
+from setups.optimizers.mutation import MUTATIONS, mutated, random_program
 from setups.optimizers.program import MAX_STATEMENTS, Program, size
 from setups.optimizers.tasks import TASKS, Task, data_fingerprint, make_task
 from setups.optimizers.text import format_program, parse_program
-from ufh_cli.core.names import nearest, one_of
-from ufh_cli.core.rng import Rng
+from ufh_cli.core.graph import Graph
+from ufh_cli.core.names import nearest, one_of, weights
+from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Curves, Evaluation, Setup
+from ufh_cli.files import write_text
 
 INITIAL = (*OPTIMIZERS, "empty", "random")
 _NO_LOSSES = np.empty(0)
@@ -33,7 +35,7 @@ class Optimizers(Setup[Program]):
 
     Parameters
     ----------
-    tasks : str
+    tasks : tuple of str
         Names of training tasks; see `tasks`.
     starts : int
         From how many random starts each task is trained.
@@ -46,7 +48,7 @@ class Optimizers(Setup[Program]):
         Statements of random programs.
     functions : str
         Which functions are inserted: "all", "paper" or "arithmetic"; see `functions.function_set`.
-    mutations : str
+    mutations : tuple of str
         Names and, after a colon, weights: insert, delete, modify, and constant, which scales one constant.
     constants : str
         New constants: drawn from N(0, 1) as in the "paper", or 1 as in its "code".
@@ -73,18 +75,19 @@ class Optimizers(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "gradient steps"
+    operations: ClassVar[tuple[str, ...]] = graph.NAMES
     hash_cost: float = 1.0
 
     def __init__(
         self,
         *,
-        tasks: str = "softmax, mlp, attention, quadratic, rosenbrock",
+        tasks: tuple[str, ...] = ("softmax", "mlp", "attention", "quadratic", "rosenbrock"),
         starts: int = 1,
         noisy: bool = False,
         initial: str = "adamw",
         random_length: int = 12,
         functions: str = "all",
-        mutations: str = "insert, delete, modify",
+        mutations: tuple[str, ...] = ("insert", "delete", "modify"),
         constants: str = "paper",
         max_statements: int = 60,
         structure: str = "step",
@@ -94,7 +97,7 @@ class Optimizers(Setup[Program]):
         hash_steps: int = 16,
         hash_weights: int = 24,
     ) -> None:
-        names = _task_names(tasks)
+        _check_tasks(tasks)
         self._starts = int(_in_range("starts", starts, 1, 1000))
         self._noisy = noisy
         self._initial = one_of("initial", initial, INITIAL)
@@ -103,10 +106,10 @@ class Optimizers(Setup[Program]):
         if initial != "random" and size(known_program(initial)) > self._longest:
             raise ValueError(f"max_statements is {max_statements}, but the initial program {initial} is longer")
         self._functions = function_set(one_of("functions", functions, FUNCTION_SETS))
-        self._mutations = parse_mutations(mutations)
+        self._mutations = cumulative(weights("mutations", mutations, MUTATIONS))
         self._unit_constants = one_of("constants", constants, ("paper", "code")) == "code"
         self._across_steps = one_of("structure", structure, ("step", "loop")) == "loop"
-        self._hurdle_tasks = int(_in_range("hurdle_tasks", hurdle_tasks, 0, len(names) - 1))
+        self._hurdle_tasks = int(_in_range("hurdle_tasks", hurdle_tasks, 0, len(tasks) - 1))
         self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
         if hurdle_fitness > 0 and hurdle_tasks == 0:
             raise ValueError("hurdle_fitness needs hurdle_tasks above 0: the first stage that must reach it")
@@ -114,8 +117,8 @@ class Optimizers(Setup[Program]):
         _in_range("hash_steps", hash_steps, 1, 1000)
         _in_range("hash_weights", hash_weights, 1, 10_000)
         self._examples = make_examples(hash_steps, hash_weights)
-        self._tasks = [(make_task(name), baseline(name)) for name in names]
-        self._names = names
+        self._tasks = [(make_task(name), baseline(name)) for name in tasks]
+        self._names = tasks
         self.staged = hurdle_tasks > 0
 
     def random_candidate(self, rng: Rng) -> Program:
@@ -133,6 +136,10 @@ class Optimizers(Setup[Program]):
     def hashable_outputs(self, candidate: Program) -> np.ndarray:
         """The weights after each of `hash_steps` steps on fixed gradients; float64 (hash_steps, hash_weights)."""
         return run(candidate, *self._examples)
+
+    def graph(self, candidate: Program) -> Graph:
+        """The statements that have an effect, with what m and v carry from step to step."""
+        return graph.program_graph(candidate)
 
     def structural_key(self, candidate: Program) -> int:
         """The hash of the data flow behind update, m and v: the key of the paper's own cache."""
@@ -206,23 +213,30 @@ class Optimizers(Setup[Program]):
         return parse_program(text, self._longest)
 
     def learning_curves(self, candidate: Program, rng: Rng) -> Curves:
-        """The loss of each batch along the search's tasks, beside that of AdamW."""
+        """The loss of each batch along the search's tasks, beside those of AdamW, as given, and Lion."""
         word = rng.word() if self._noisy else 0
-        curves = {}
+        known = {
+            label: self._losses(known_program(name), word) for label, name in (("AdamW", "adamw"), ("Lion", "lion"))
+        }
+        beside = {task: {label: losses[task] for label, losses in known.items()} for task in self._names}
+        return Curves("gradient steps", "training loss of the batch", self._losses(candidate, word), beside)
+
+    def _losses(self, candidate: Program, word: int) -> dict[str, list[float]]:
+        """The loss of each batch on each of the tasks, from one start."""
+        found = {}
         for number, (task, reference) in enumerate(self._tasks):
-            for program, label in ((candidate, task.name), (known_program("adamw"), f"{task.name}, AdamW")):
-                losses = np.empty(task.steps)
-                start = _start_word(word + number, 0)
-                train(program, *task.data(), task.steps, task.batch, reference.peak, start, losses)
-                curves[label] = losses.tolist()
-        return Curves("gradient steps", "training loss of the batch", curves)
+            losses = np.empty(task.steps)
+            start = _start_word(word + number, 0)
+            train(candidate, *task.data(), task.steps, task.batch, reference.peak, start, losses)
+            found[task.name] = losses.tolist()
+        return found
 
     def export(self, candidate: Program, path: Path, rng: Rng) -> str:
         """Write the program as a module with a torch optimizer, and another beside it with an optax transformation."""
         short = self.simplified(candidate)
         other = path.with_name(f"{path.stem}_optax.py")
-        path.write_text(torch_text(short), encoding="utf-8")
-        other.write_text(optax_text(short), encoding="utf-8")
+        write_text(path, torch_text(short))
+        write_text(other, optax_text(short))
         return f"wrote {path} (FoundOptimizer, for torch) and {other} (found_optimizer, for optax)"
 
     def fingerprint(self) -> str:
@@ -231,14 +245,14 @@ class Optimizers(Setup[Program]):
         return f"{'+'.join(self._names)}:{data_fingerprint(tasks)}"
 
 
-def _task_names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
+def _check_tasks(names: Sequence[str]) -> None:
+    if not names:
+        raise ValueError(f"tasks: name at least one of {', '.join(TASKS)}")
     for name in names:
         if name not in TASKS:
             raise ValueError(f"tasks: unknown {name!r}; {nearest(name, TASKS)}")
     if len(set(names)) < len(names):
-        raise ValueError(f"tasks: each may be named once, got {text!r}")
-    return names
+        raise ValueError(f"tasks: each may be named once, got {', '.join(names)}")
 
 
 def _start_word(word: int, start: int) -> np.uint64:

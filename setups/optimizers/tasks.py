@@ -13,10 +13,11 @@ from functools import cache
 
 import numpy as np
 
+from setups.image_files import kept_images
 from setups.images import digits
 from setups.optimizers.gradients import ATTENTION, MLP, QUADRATIC, ROSENBROCK, SOFTMAX
 
-TASKS = ("softmax", "mlp", "attention", "quadratic", "rosenbrock", "mlp64")
+TASKS = ("softmax", "mlp", "attention", "quadratic", "rosenbrock", "mlp64", "fashion")
 _LONGER = 10
 
 
@@ -62,11 +63,17 @@ class Task:
 
 @cache
 def make_task(name: str, held_out: bool = False) -> Task:
-    """The task of that name: that of the search, or the held-out one."""
+    """The task of that name: that of the search, or the held-out one.
+
+    Raises
+    ------
+    ValueError
+        In one line, where its images are not on this machine.
+    """
     longer = _LONGER if held_out else 1
     if name == "softmax":
         return _network(name, SOFTMAX, 0, 60 * longer, 16, held_out)
-    if name == "mlp":
+    if name in ("mlp", "fashion"):
         return _network(name, MLP, 16 * longer, 100 * longer, 16, held_out)
     if name == "mlp64":
         return _network(name, MLP, 16 * longer, 100 * longer, 64, held_out)
@@ -75,23 +82,46 @@ def make_task(name: str, held_out: bool = False) -> Task:
     return _quadratic(held_out) if name == "quadratic" else _rosenbrock(held_out)
 
 
+Labelled = tuple[np.ndarray, np.ndarray]  # images, flat, with pixels in [0, 1], and labels
+
+
 @cache
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    """scikit-learn's digits in a fixed random order, pixels in [0, 1]."""
+def _digits(held_out: bool) -> tuple[Labelled, Labelled]:
+    """Of scikit-learn's digits 1,000 that train, and 400 that validate or, held out, the 397 others."""
     images, labels = digits()
     order = np.random.Generator(np.random.PCG64(20230213)).permutation(len(labels))
-    return images[order] / 16.0, labels[order].astype(np.float64)
+    images, labels = images[order] / 16.0, labels[order]
+    valid = slice(1400, None) if held_out else slice(1000, 1400)
+    return (images[:1000], labels[:1000]), (images[valid], labels[valid])
+
+
+def _fashion(held_out: bool) -> tuple[Labelled, Labelled]:
+    """Of Fashion-MNIST 5,000 training images, and 400 others of these or, held out, 1,000 of its test set."""
+    arrays = kept_images("fashion-mnist")
+    if arrays is None:
+        raise ValueError(
+            "tasks: fashion needs Fashion-MNIST, which is not here: install Debian's package dataset-fashion-mnist, or "
+            'fetch it by "ufh data fetch mnas"'
+        )
+    images, labels = _averaged(arrays["x_train"][:5400]), arrays["y_train"][:5400]
+    valid = (images[5000:], labels[5000:])
+    if held_out:
+        valid = _averaged(arrays["x_test"][:1000]), arrays["y_test"][:1000]
+    return (images[:5000], labels[:5000]), valid
+
+
+def _averaged(images: np.ndarray) -> np.ndarray:
+    """The mean of each 2 x 2 pixels: of 28 x 28 images from 0 to 255 flat ones of 14 x 14 in [0, 1]."""
+    return images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196) / 255.0
 
 
 def _network(name: str, kind: int, hidden: int, steps: int, batch: int, held_out: bool) -> Task:
-    """A classifier of digits: 1,000 images train, 400 validate, or, held out, the 397 others test."""
-    images, labels = _digits()
-    features, classes = images.shape[1], 10
-    valid = slice(1400, None) if held_out else slice(1000, 1400)
+    """A classifier of images."""
+    (x, y), (valid_x, valid_y) = _fashion(held_out) if name == "fashion" else _digits(held_out)
+    features, classes = x.shape[1], 10
     layers = [(features, hidden), (hidden, classes)] if hidden else [(features, classes)]
     scale = np.concatenate([part for a, b in layers for part in (np.full(a * b, a**-0.5), np.zeros(b))])
-    data = (images[:1000], labels[:1000], images[valid], labels[valid])
-    return _task(name, kind, (hidden, classes), *data, scale, steps, batch)
+    return _task(name, kind, (hidden, classes), x, y, valid_x, valid_y, scale, steps, batch)
 
 
 def _attention(held_out: bool) -> Task:

@@ -63,6 +63,26 @@ def test_a_trial_with_a_warm_cache_is_run_again_with_it(experiment: Run, tmp_pat
         assert len(rerun(warm, number).individuals) == row["candidates"]
 
 
+def test_what_is_in_a_journal_is_not_evaluated_again(experiment: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    series = experiment(over=["technique=none,fec"], setup="slow", journal="yes", trials=2)
+    monkeypatch.setattr("dials_for_tests.SlowDials.evaluate", None)
+    for one in series:
+        run, row = rerun(one, 1), one.trials[1]
+        assert len(run.individuals) == row["candidates"]
+        assert run.hits[-1] == row["cache_hits"]
+        assert max(individual.fitness for individual in run.individuals) == row["best_fitness"]
+
+
+def test_a_journal_that_ends_too_early_is_refused_and_left_alone(experiment: Run) -> None:
+    (series,) = experiment(over=["technique=fec"], setup="slow", journal="yes", trials=1)
+    path = series.results.path / "journal.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(True)[:9]))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"journal\.jsonl: it ends before the trial does"):
+        rerun(series, 0)
+    assert path.read_bytes() == before
+
+
 def test_the_census_counts_by_definition(experiment: Run) -> None:
     run = rerun(experiment()[0], 0)
     found = census(run)

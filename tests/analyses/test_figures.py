@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from ufh_cli.analyses.rerun import rerun
 from ufh_cli.analyses.series import MIDWAY, Series
 from ufh_cli.commands.cli import app
 from ufh_cli.configuration.errors import InputError
@@ -18,15 +19,18 @@ from ufh_cli.configuration.schema import config_directory, read_config
 from ufh_cli.figures.distribution import evaluations_of_best
 from ufh_cli.figures.hits import hits_along
 from ufh_cli.figures.kinds import KINDS
+from ufh_cli.figures.redundancy import along
 from ufh_cli.figures.response import swept_number
 from ufh_cli.figures.style import figure
 
 Run = Callable[..., list[Series]]
 CONFIGS = sorted((config_directory() / "figures").glob("*.toml"))
 OVER = ["hash.cost=0.1,1", "technique=none,fec"]
+# Of results with several objectives, or of a guided search: drawn in the tests of those.
+OTHERS = {"front", "recurrence", "guidance"}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "front"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OTHERS])
 def test_every_kind_is_drawn(experiment: Run, tmp_path: Path, kind: str) -> None:
     series = experiment(over=OVER, trials=3, options={"noise": 0.1})
     KINDS[kind](series, tmp_path / "figure.png")
@@ -35,13 +39,13 @@ def test_every_kind_is_drawn(experiment: Run, tmp_path: Path, kind: str) -> None
     assert len(data) > 5000
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "front"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OTHERS])
 def test_one_trial_is_enough_to_draw(experiment: Run, tmp_path: Path, kind: str) -> None:
     KINDS[kind](experiment(over=OVER, trials=1), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "front"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OTHERS])
 def test_results_without_a_candidate_are_refused_in_one_line(experiment: Run, tmp_path: Path, kind: str) -> None:
     """The budget ends before the first evaluation does."""
     series = experiment("tiny", over=OVER, trials=2, budget={"cost": 0.05})
@@ -89,6 +93,26 @@ def test_the_hit_fraction_along_a_search_ends_where_the_record_does(experiment: 
         along = hits_along(fec, row, np.array([1.0, row["cost"]]))
         assert along[1] == pytest.approx(1 - row["evaluations"] / row["candidates"])
         assert 0.0 <= along[0] <= along[1] < 1.0
+
+
+def test_hits_and_redundancy_are_told_of_every_candidate(experiment: Run) -> None:
+    none, fec = experiment(trials=2)
+    for one in (none, fec):
+        for row in one.trials:
+            run = rerun(one, row["trial"])
+            hits, redundant = along(run)
+            assert hits.sum() == row["cache_hits"]
+            assert len(hits) == len(redundant) == row["candidates"]
+            assert set(redundant) == {1 / 6}
+            if one is fec:
+                behaviours = [tuple(sorted(individual.candidate[:5])) for individual in run.individuals]
+                assert [b in behaviours[:i] for i, b in enumerate(behaviours)] == hits.astype(bool).tolist()
+
+
+def test_a_setup_that_tells_no_redundancy_is_refused(experiment: Run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("dials_for_tests.Dials.redundancy", lambda self, candidate: float("nan"))
+    with pytest.raises(InputError, match="the setup dials does not tell what of a candidate is redundant"):
+        KINDS["redundancy"](experiment(), tmp_path / "figure.png")
 
 
 def test_evaluations_of_one_candidate_show_the_noise(experiment: Run) -> None:

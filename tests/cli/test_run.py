@@ -251,7 +251,7 @@ def test_a_method_given_on_the_command_line_does_not_inherit_the_parameters_of_t
 
 def test_values_of_a_configuration_may_hold_commas(ufh):
     """Only the command line's are divided there."""
-    (ufh.folder / "lists.toml").write_text('[over]\n"options.mutations" = ["alter, insert", "remove"]\n')
+    (ufh.folder / "lists.toml").write_text('[over]\n"options.mutations" = [["alter", "insert"], ["remove"]]\n')
     small = ("--set=budget.candidates=3", "--trials=1", "--jobs=1", "--set=options.heldout_tasks=1")
     ufh("sweep", "automl_zero", "--config=lists.toml", *small, "--name=lists")
     path = ufh.folder / "results" / "lists"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import SEARCH_METHODS, Individual, SearchMethod
@@ -43,6 +44,7 @@ class DigitsSetup(Setup[Digits]):
 
     hash_cost = 0.25
     simulated_cost = True
+    operations = tuple("0123456789")
 
     def __init__(
         self,
@@ -103,6 +105,11 @@ class DigitsSetup(Setup[Digits]):
 
     def describe(self, candidate: Digits) -> str:
         return "".join(map(str, candidate))
+
+    def graph(self, candidate: Digits) -> Graph:
+        """The digits in a row, each with its place."""
+        edges = [(place, place + 1) for place in range(self.digits - 1)]
+        return Graph(candidate, edges, [[float(place)] for place in range(self.digits)])
 
     def decisions(self) -> Sequence[int]:
         return [self.base] * self.digits

@@ -139,5 +139,5 @@ def test_a_cache_changes_no_path_with_restarts_either(toy, cache: str) -> None:
 
 
 def test_an_impossible_number_is_refused():
-    with pytest.raises(ValueError, match="^restart must be at least 0, got -1$"):
+    with pytest.raises(ValueError, match=r"^restart must be at least 0, got -1$"):
         RegularizedEvolution(restart=-1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from ufh_cli.core.compiled import splitmix64, word_below
-from ufh_cli.core.rng import Rng
+from ufh_cli.core.rng import Rng, cumulative
 
 WORDS = st.integers(0, 2**64 - 1)
 FAIR = 1e-4  # a fair draw has a smaller p with this probability; the seeds are fixed, so the outcome never changes
@@ -178,3 +178,12 @@ def test_a_generator_costs_one_word_and_follows_from_it() -> None:
     assert rng.word() == twin.word()
     assert np.array_equal(drawn, constant(word).generator().random(5))
     assert not np.array_equal(drawn, constant(word ^ 1).generator().random(5))
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=9).filter(any))
+def test_cumulative_probabilities_end_at_one_and_leave_out_what_weighs_nothing(weights: list[float]) -> None:
+    found = cumulative(weights)
+    each = np.diff(found, prepend=0.0)
+    np.testing.assert_allclose(each, np.array(weights) / sum(weights), atol=1e-12)
+    last = max(i for i, weight in enumerate(weights) if weight)
+    assert found[last] == found[-1] == 1.0  # a uniform number below 1 never goes beyond the last that weighs something

@@ -1,6 +1,7 @@
 """Searches with several objectives, by the real command: fronts, curves, resume, workers, hits."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -89,7 +90,61 @@ def test_fronts_are_drawn_and_results_without_one_are_not(ufh):
     ufh("plot", "one", "--kind", "front")
     assert (ufh.folder / "results/one/front.png").stat().st_size > 1000
     ufh("run", "nasbench", "--trials", "1", "--set", "budget.candidates=50", "--name", "scalar")
-    assert "no front" in ufh("plot", "scalar", "--kind", "front", code=2).err
+    for command in (("plot", "scalar", "--kind", "front"), ("show", "scalar", "--front")):
+        assert "no front" in ufh(*command, code=2).refusal()
+
+
+def test_the_front_of_all_trials_is_shown(ufh):
+    """Each point with how many trials attain it, by the definition, and the candidate that has it."""
+    ufh("sweep", *SEARCH, "--over", "search.method=nsga2,random_search", "--trials", "3", "--name", "three")
+    path = ufh.folder / "results/three"
+    found = [entry for entry in entries(path) if entry["search.method"] == "nsga2"]
+    trials = [[tuple(e["objectives"].values()) for e in found if e["trial"] == trial] for trial in range(3)]
+    points = sorted({point for trial in trials for point in trial})
+    best = [point for point in points if not any(dominates(other, point) for other in points)]
+    out = ufh("show", "three:search.method=nsga2", "--front").out
+    table = out.partition("of 3 trials together:\n")[2].splitlines()
+    assert table[0].split() == ["accuracy", "seconds", "trials", "that", "attain", "it", "trial"]
+    for number, (point, line) in enumerate(zip(best, table[1:], strict=False), 1):
+        first, *values, attained, trial = line.split()
+        assert int(first) == number
+        assert tuple(map(float, values)) == tuple(float(f"{value:.6g}") for value in point)
+        assert int(attained) == sum(any(p[0] >= point[0] and p[1] >= point[1] for p in one) for one in trials)
+        assert point in trials[int(trial)]
+        (whose,) = (e for e in found if (*e["objectives"].values(),) == point and e["trial"] == int(trial))
+        assert f"\n{number}: {whose['description']}\n" in out
+    assert f"\n{len(best)}: " in out
+    assert f"\n{len(best) + 1}: " not in out
+    assert out.count("trials together") == 1
+    told = json.loads(ufh("show", "three", "--json").out)["cells"]
+    assert [entry for cell in told for entry in cell["front"]] == entries(path)
+
+
+def test_what_several_objectives_do_not_have_is_no_number(ufh):
+    """There is no fitness on unseen data of a front."""
+    ufh("run", *SEARCH, "--trials", "1", "--name", "lone")
+    out = ufh("show", "lone", "--trials", "--best").out
+    assert "nan" not in out
+    assert "on unseen data –" in out
+
+
+def test_programs_of_several_lines_are_shown_whole(ufh):
+    both = ("--set", "options.objectives=fitness,instructions", "--search", "nsga2", "--set", "budget.candidates=50")
+    ufh("run", "automl_zero", "--config", "automl_zero-demo", *both, "--trials", "1", "--name", "programs")
+    out = ufh("show", "programs", "--front").out
+    for entry in entries(ufh.folder / "results/programs"):
+        assert f":\n{entry['description'].rstrip()}\n" in out
+
+
+def test_a_front_with_what_is_no_number_is_refused_in_a_line(ufh):
+    ufh("run", *SEARCH, "--trials", "1", "--name", "spoilt")
+    path = ufh.folder / "results/spoilt/front.json"
+    whole = path.read_text(encoding="utf-8")
+    for value in ("NaN", "Infinity", "1" + "0" * 400, '"1"', "null", "true"):
+        path.write_text(re.sub(r'"seconds": [^\s}]+', f'"seconds": {value}', whole, count=1), encoding="utf-8")
+        assert (
+            "front.json: not a list of non-dominated candidates" in ufh("show", "spoilt", "--front", code=2).refusal()
+        )
 
 
 @pytest.mark.parametrize(

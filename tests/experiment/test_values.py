@@ -8,7 +8,7 @@ from ufh_command import PACKAGE
 from ufh_cli.configuration.errors import InputError, one_line
 from ufh_cli.configuration.registry import load_setup
 from ufh_cli.configuration.schema import apply_setting, make_config, options_model, read_toml
-from ufh_cli.configuration.sweep import make_cells
+from ufh_cli.configuration.sweep import make_cells, parse_over
 from ufh_cli.configuration.values import Given, fitted, parse_value
 from ufh_cli.core.streams import Streams
 
@@ -35,6 +35,20 @@ class Worded:
 
     def __init__(
         self, *, word: str = "", perhaps: str | None = None, number: int = 3, either: float | str = 1.0
+    ) -> None:
+        pass
+
+
+class Listed:
+    """Has options that are lists."""
+
+    def __init__(
+        self,
+        *,
+        three: tuple[int, int, int] = (1, 2, 3),
+        numbers: tuple[float, ...] = (),
+        words: tuple[str, ...] = (),
+        named: str | tuple[tuple[int, ...], tuple[int, ...]] = "all",
     ) -> None:
         pass
 
@@ -67,6 +81,58 @@ def test_numbers_are_numbers_and_none_is_none():
         {"number": Given("0x10"), "perhaps": Given("none"), "either": Given("1e3")}
     )
     assert (read.number, read.perhaps, read.either) == (16, None, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        ("three", "4,5, 6", (4, 5, 6)),
+        ("three", "[4, 5, 6]", (4, 5, 6)),
+        ("numbers", "2", (2.0,)),
+        ("numbers", "0.5,1e3", (0.5, 1000.0)),
+        ("numbers", "[]", ()),
+        ("words", "alter:3, 10", ("alter:3", "10")),
+        ("words", "'a, b'", ("'a", "b'")),
+        ("words", '["a, b"]', ("a, b",)),
+        ("named", "some", "some"),
+        ("named", "[[1, 2], []]", ((1, 2), ())),
+    ],
+)
+def test_a_list_is_divided_by_commas_or_as_in_toml(option, text, value):
+    read = options_model(Listed).model_validate({option: Given(text)})
+    assert getattr(read, option) == value
+    again = options_model(Listed).model_validate({option: value if isinstance(value, str) else [*value]})
+    assert again == read
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("memory", "5/9/2", "must be a list of 3, got '5/9/2'"),
+        ("memory", [4, 5], "must be a list of 3, got [4, 5]"),
+        ("memory", Given("4,5,x"), "input should be a valid integer, got 'x'"),
+        ("mutations", "alter, insert", "must be a list, got 'alter, insert'"),
+        ("mutations", ["alter", 1], "input should be a valid string, got 1"),
+        ("operations", [[1]], "operations: input should be a valid string or field required, got"),
+        ("operations", [[1], [2], ["x"]], "valid string or input should be a valid integer, got"),
+    ],
+)
+def test_what_is_no_such_list_is_refused_in_a_short_line(option, value, complaint):
+    with pytest.raises(InputError) as caught:
+        make_config({"setup": "automl_zero", "options": {option: value}}, "test")
+    message = str(caught.value)
+    assert message.startswith(f"test: options.{option}")
+    assert complaint in message
+    assert "\n" not in message
+    assert len(message) < 200
+
+
+def test_lists_can_be_swept():
+    assert parse_over(["options.memory=[5,9,2], [8, 14, 3]", "technique=none,fec"]) == {
+        "options.memory": ["[5,9,2]", "[8, 14, 3]"],
+        "technique": ["none", "fec"],
+    }
+    assert parse_over(["options.operations=all,[[1],[2,3]]"]) == {"options.operations": ["all", "[[1],[2,3]]"]}
 
 
 def test_a_section_in_one_piece_can_be_set_further():

@@ -58,6 +58,15 @@ def test_a_whole_journal_leaves_nothing_to_evaluate(ufh, finished, interrupted):
     assert journal(interrupted) == journal(finished)
 
 
+def test_what_real_workers_did_is_told_again_from_the_journal(ufh):
+    ufh(*RUN, "--workers=2", "--name=several")
+    (ufh.folder / "evaluations.log").unlink()
+    said = ufh("equivalents", "several", "--trials=2").out
+    trials = (ufh.folder / "results" / "several" / "trials.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [line.split()[:2] for line in said.splitlines()[1:3]] == [[line.split(",")[0], "60"] for line in trials]
+    assert evaluations(ufh) == 0
+
+
 @pytest.mark.parametrize("cut", [1, 2, 40, 150])
 def test_a_torn_last_line_is_evaluated_again(ufh, finished, interrupted, cut):
     whole = b"".join(journal(interrupted))

@@ -24,6 +24,7 @@ CASES = {
     "fec": ("--technique=fec",),
     "fea": ("--technique=fea+fcm", "--set=cache.max_evaluations=2"),
     "forgetful": ("--technique=forgetful-fec", "--set=cache.forget_probability=1/N"),
+    "guided": ("--technique=fec+guided+fcm", "--set=guided.tries=4", "--set=guided.warmup=20", "--set=guided.refit=10"),
     "none": ("--technique=none", "--search=tournament"),
 }
 

@@ -10,7 +10,7 @@ RUN = (
     "--budget=1e9", "--set=budget.candidates=800", "--set=search.population_size=20", "--set=search.tournament_size=5",
     "--set=options.tasks=6", "--set=options.train_examples=40", "--set=options.valid_examples=20",
     "--set=options.operations=all", "--set=options.fixed_noise=true", "--set=options.initial=random",
-    "--set=options.initial_sizes=3/5/8",
+    "--set=options.initial_sizes=3,5,8",
 )  # fmt: skip
 
 

@@ -142,6 +142,7 @@ def contents(path: Path) -> dict[str, Any]:
     trials = rows(path / "trials.csv")
     for row in trials:
         del row["wall_seconds"]
+        row.pop("model_seconds", None)
     return {
         "experiment": {key: value for key, value in experiment.items() if key != "trials"},
         "trials": trials,

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
 
@@ -30,6 +31,7 @@ class Polynomials(Setup[tuple[Term, ...]]):
     cost_unit = "points"
     hash_cost = 0.1
     free_reevaluation = True
+    operations = ("1", "x", "x^2", "x^3", "x^4", "+")
 
     def __init__(self, *, terms: int = 5, noise: float = 0.0, delay: float = 0.0) -> None:
         if terms < 1:
@@ -62,6 +64,11 @@ class Polynomials(Setup[tuple[Term, ...]]):
         if not terms or None in terms:
             raise ValueError(f"{text!r} is not a sum of terms such as '+2x^3 -1x^0'")
         return tuple((int(term[1]), int(term[2])) for term in terms)
+
+    def graph(self, candidate: tuple[Term, ...]) -> Graph:
+        powers, coefficients = [power for _, power in candidate], [[coefficient] for coefficient, _ in candidate]
+        end = len(candidate)
+        return Graph([*powers, 5], [(term, end) for term in range(end)], [*coefficients, [0]])
 
     def fingerprint(self) -> str:
         return "sin(3x) at 16 points"

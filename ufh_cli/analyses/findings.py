@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import numpy as np
 
 from ufh_cli.analyses.baseline import Pair, condition_label, with_baselines
 from ufh_cli.analyses.compare import Difference, compare, holm
+from ufh_cli.analyses.fronts import objective_names
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series, select_all
 from ufh_cli.analyses.speedup import speed_up
 from ufh_cli.configuration.errors import InputError, nearest
 
 _LEVEL = 0.05
-_LIMITS = {"low", "high", "above", "below"}
-YES, NO, OPEN = "yes", "no", "cannot tell"
+_LIMITS = {"low", "high", "above", "below", "at"}
+YES, NO, OPEN, NONE = "yes", "no", "cannot tell", "–"
 HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
 
@@ -29,12 +31,16 @@ class Finding:
     Attributes
     ----------
     measured : str
-        The number or numbers with their intervals, trials and tests.
+        The number or numbers with their intervals and tests.
+    trials : str
+        How many there are a side; a range where that differs.
     agrees : str
-        "yes", "no", "in part (…)", "cannot tell", or that no harm or no difference was found.
+        "yes", "no", "in part (…)", "cannot tell", or that no harm or no difference was found; p-values are adjusted
+        after Holm where several tests answer the claim.
     """
 
     measured: str
+    trials: str
     agrees: str
 
 
@@ -44,8 +50,8 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "level"), ``series`` of which results (as for
-        `ufh plot`); the other keys depend on it.
+        ``measure`` says how ("difference", "between", "speed-up", "speed-up between", "level", "attained"), ``series``
+        of which results (as for `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
 
@@ -82,67 +88,97 @@ def _check_values(values: Mapping[str, Any], series: Sequence[Series]) -> None:
 
 
 def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
-    """Each technique against its baseline; `expect` is "higher", "mostly higher" or "not lower"."""
-    found = [(pair, _difference(pair, quantity)) for pair in with_baselines(series)]
-    adjusted = holm([one.p_value for _, one in found])
-    higher = sum(p < _LEVEL and one.difference > 0 for (_, one), p in zip(found, adjusted, strict=True))
-    lower = sum(p < _LEVEL and one.difference < 0 for (_, one), p in zip(found, adjusted, strict=True))
-    above = sum(one.difference > 0 for _, one in found)
+    """Each technique against its baseline; for `expect` see `_verdict`."""
+    return _judged(with_baselines(series), quantity, expect, lambda pair: _name(pair[1]))
+
+
+def between(
+    series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher", budgets: str = "equal"
+) -> Finding:
+    """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`.
+
+    With ``budgets = "any"`` one of a pair may have been given more to spend than the other, which its words then say.
+    """
+    if budgets not in ("equal", "any"):
+        raise InputError(f"budgets must be 'equal' or 'any', got {budgets!r}")
+    if budgets == "any" and quantity in ("auc", REEVALUATED_AUC):
+        raise InputError(f"{quantity} is of a budget, and cannot be compared with that of another")
+    return _judged(_pairs(series), quantity, expect, _names, budgets == "equal")
+
+
+def _pairs(series: Sequence[Series]) -> list[Pair]:
+    if len(series) % 2:
+        raise InputError(f"a measure 'between' is of pairs of series, got {len(series)}")
+    return list(zip(series[::2], series[1::2], strict=True))
+
+
+def _judged(
+    pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str], same_budget: bool = True
+) -> Finding:
+    found = [_difference(pair, quantity, same_budget) for pair in pairs]
+    adjusted = holm([one.p_value for one in found])
+    higher = sum(p < _LEVEL and one.difference > 0 for one, p in zip(found, adjusted, strict=True))
+    lower = sum(p < _LEVEL and one.difference < 0 for one, p in zip(found, adjusted, strict=True))
+    above = sum(one.difference > 0 for one in found)
     if len(found) <= 4:
-        text = "; ".join(_words(pair, one, p) for (pair, one), p in zip(found, adjusted, strict=True))
+        numbers = [_numbers(one, p) for one, p in zip(found, adjusted, strict=True)]
+        text = _listed(quantity, map(words, pairs), numbers)
     else:
-        mean = float(np.mean([one.difference for _, one in found]))
+        mean = float(np.mean([one.difference for one in found]))
         text = (
             f"{quantity}: {above} of {len(found)} differences above 0, {higher} significantly; {lower} significantly "
             f"below 0 (p < {_LEVEL} after Holm); their mean is {mean:+.3g}"
         )
-    n = sorted({min(len(pair[0].trials), len(pair[1].trials)) for pair, _ in found})
-    text += f" (n = {n[0]}{f' to {n[-1]}' if n[-1] != n[0] else ''} trials a side)"
-    if expect == "not lower":
-        return Finding(text, NO if lower else HARMLESS if _may_be_significant(found) else OPEN)
+    trials = _count(min(len(pair[0].trials), len(pair[1].trials)) for pair in pairs)
+    return Finding(text, trials, _verdict(expect, found, higher, lower, above))
+
+
+def _verdict(expect: str, found: Sequence[Difference], higher: int, lower: int, above: int) -> str:
+    """What the tests say to what is expected: "higher", "mostly higher", "not lower" or "equal".
+
+    Parameters
+    ----------
+    found : sequence of Difference
+        All that were tested.
+    higher, lower : int
+        How many of them are significant after Holm, by sign.
+    above : int
+        How many differences are above 0.
+    """
     if expect == "mostly higher":
-        return Finding(text, YES if above > len(found) / 2 else NO)
-    if expect != "higher":
-        raise InputError(f"expect must be 'higher', 'mostly higher' or 'not lower', got {expect!r}")
-    if higher == len(found):
-        return Finding(text, YES)
-    if lower:
-        return Finding(text, NO if not higher else f"in part ({higher} of {len(found)})")
-    return Finding(text, f"in part ({higher} of {len(found)})" if higher else OPEN)
-
-
-def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
-    """The second series against the first; `expect` is "higher", "not lower" or "equal" (their interval holds 0)."""
-    if len(series) != 2:
-        raise InputError(f"the measure 'between' is of two series, got {len(series)}")
-    first, second = series
-    found = _difference((first, second), quantity)
-    text = (
-        f"{_name(first)} → {_name(second)}: {quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
-        f"({found.low:+.2g} … {found.high:+.2g}; p = {found.p_value:.1g}; n = {len(second.trials)})"
-    )
-    if expect == "equal":
-        return Finding(text, ALIKE if found.low <= 0 <= found.high else NO)
+        return YES if above > len(found) / 2 else NO
     if expect == "not lower":
-        return Finding(text, NO if found.high < 0 else HARMLESS)
+        return NO if lower else HARMLESS if _may_be_significant(found) else OPEN
+    if expect == "equal":
+        return NO if higher or lower else ALIKE if _may_be_significant(found) else OPEN
     if expect != "higher":
-        raise InputError(f"expect must be 'higher', 'not lower' or 'equal', got {expect!r}")
-    return Finding(text, YES if found.low > 0 else NO if found.high < 0 else OPEN)
+        raise InputError(f"expect must be 'higher', 'mostly higher', 'not lower' or 'equal', got {expect!r}")
+    if higher == len(found):
+        return YES
+    if higher:
+        return f"in part ({higher} of {len(found)})"
+    return NO if lower else OPEN
 
 
 def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
     """The speed-up of each technique over its baseline, expected between `low` and `high`."""
-    texts, inside, apart = [], 0, 0
-    pairs = with_baselines(series)
-    for pair in pairs:
-        found = speed_up(pair)
-        name = _name(found.technique)
-        reached = "not reached" if np.isnan(found.factor) else f"{found.factor:.2f}x"
-        texts.append(f"{name}: {reached} ({found.low:.2f} … {found.high:.2f}; n = {found.trials})")
-        inside += low <= found.factor <= high
-        apart += found.high < low or found.low > high
-    verdict = YES if inside == len(pairs) else NO if apart == len(pairs) else f"in part ({inside} of {len(pairs)})"
-    return Finding("; ".join(texts), verdict)
+    return _sped(with_baselines(series), low, high, lambda pair: _name(pair[1]))
+
+
+def speed_between(series: Sequence[Series], *, low: float, high: float) -> Finding:
+    """The speed-up of the second series over the first, of the fourth over the third, …, expected in these limits."""
+    return _sped(_pairs(series), low, high, _names)
+
+
+def _sped(pairs: Sequence[Pair], low: float, high: float, words: Callable[[Pair], str]) -> Finding:
+    found = [speed_up(pair) for pair in pairs]
+    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for one in found]
+    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, one in zip(reached, found, strict=True)]
+    text = _listed("speed-up", map(words, pairs), numbers)
+    inside = sum(low <= one.factor <= high for one in found)
+    apart = sum(one.high < low or one.low > high for one in found)
+    verdict = YES if inside == len(found) else NO if apart == len(found) else f"in part ({inside} of {len(found)})"
+    return Finding(text, _count(one.trials for one in found), verdict)
 
 
 def level(
@@ -155,8 +191,9 @@ def level(
         spread = 2 * column.std(ddof=1) / np.sqrt(column.size) if column.size > 1 else 0.0
         outermost = column.min() if below is None else column.max()
         word = "lowest" if below is None else "highest"
-        texts.append(f"{_name(one)}: {column.mean():.4g} ± {spread:.2g}, {word} {outermost:.4g} (n = {column.size})")
+        texts.append(f"{column.mean():.4g} ± {spread:.2g}, {word} {outermost:.4g}")
         values.append(column)
+    text, trials = _listed(quantity, map(_name, series), texts), _count(column.size for column in values)
     together = np.concatenate(values)
     fits = np.ones(together.size, bool)
     if above is not None:
@@ -164,13 +201,31 @@ def level(
     if below is not None:
         fits &= together < below
     if above is None and below is None:
-        return Finding("; ".join(texts), "–")
-    return Finding("; ".join(texts), YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
+        return Finding(text, trials, NONE)
+    return Finding(text, trials, YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
 
 
-def _difference(pair: Pair, quantity: str) -> Difference:
+def attained(series: Sequence[Series], *, at: float, above: float) -> Finding:
+    """The highest first objective on each trial's front where the last one is `at` or more, and how many are above."""
+    texts, shares = [], []
+    objective_names(series)
+    for one in series:
+        fronts = one.fronts()
+        best = np.array([max((point[0] for point in front if point[-1] >= at), default=-np.inf) for front in fronts])
+        reached = int((best > above).sum())
+        texts.append(
+            f"{reached} of {best.size} above {above:g}; median {np.median(best):.4g}, "
+            f"lowest {best.min():.4g}, highest {best.max():.4g}"
+        )
+        shares.append(reached / best.size)
+    text, trials = _listed("attained", map(_name, series), texts), _count(len(one.fronts()) for one in series)
+    share = min(shares)
+    return Finding(text, trials, YES if share == 1 else NO if max(shares) == 0 else f"{share:.0%} of the trials")
+
+
+def _difference(pair: Pair, quantity: str, same_budget: bool) -> Difference:
     try:
-        differences = compare(*pair, quantities=(quantity,))
+        differences = compare(*pair, quantities=(quantity,), same_budget=same_budget)
     except InputError as error:
         raise InputError(f"{pair[1].results.name}, {pair[1].label}: {error}") from error
     if not differences:
@@ -178,25 +233,50 @@ def _difference(pair: Pair, quantity: str) -> Difference:
     return differences[0]
 
 
-def _may_be_significant(found: Sequence[tuple[Pair, Difference]]) -> bool:
+def _may_be_significant(found: Sequence[Difference]) -> bool:
     """Whether there are pairs enough: n that all differ the same way have p = 2 / 2**n, before Holm."""
-    return all(not one.pairs or len(found) * 2.0 ** (1 - one.pairs) < _LEVEL for _, one in found)
+    return all(not one.pairs or len(found) * 2.0 ** (1 - one.pairs) < _LEVEL for one in found)
 
 
 def _name(series: Series) -> str:
     return ", ".join(filter(None, [series.technique, condition_label(series)]))
 
 
-def _words(pair: Pair, found: Difference, adjusted: float) -> str:
+def _names(pair: Pair) -> str:
+    """Both, with their results' names where nothing else tells them apart, and their budgets where these differ."""
+    names = [_name(one) for one in pair]
+    if names[0] == names[1]:
+        names = [f"{name} ({one.results.name})" for name, one in zip(names, pair, strict=True)]
+    if pair[0].budget != pair[1].budget:
+        names = [f"{name}, cost {one.budget or math.inf:g}" for name, one in zip(names, pair, strict=True)]
+    return " → ".join(names)
+
+
+def _numbers(found: Difference, adjusted: float) -> str:
+    counted = max(abs(found.first), abs(found.second)) >= 1000.0  # such as candidates
+    mean, change = (",.0f", "+,.0f") if counted else (".5f", "+.2g")
     return (
-        f"{_name(pair[1])}: {found.quantity} {found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
-        f"({found.low:+.2g} … {found.high:+.2g}; p = {adjusted:.1g})"
+        f"{found.first:{mean}} → {found.second:{mean}}, {found.difference:{change}} "
+        f"({found.low:{change}} … {found.high:{change}}; p = {adjusted:.1g})"
     )
+
+
+def _listed(quantity: str, names: Iterable[str], numbers: Sequence[str]) -> str:
+    """``"auc of fec: …; of fcm: …"``."""
+    return f"{quantity} " + "; ".join(f"of {name}: {number}" for name, number in zip(names, numbers, strict=True))
+
+
+def _count(numbers: Iterable[int]) -> str:
+    """``"20"``, or ``"500 to 1000"`` where they differ."""
+    different = sorted(set(numbers))
+    return f"{different[0]}{f' to {different[-1]}' if len(different) > 1 else ''}"
 
 
 _MEASURES: dict[str, Callable[..., Finding]] = {
     "difference": difference,
     "between": between,
     "speed-up": speed,
+    "speed-up between": speed_between,
     "level": level,
+    "attained": attained,
 }

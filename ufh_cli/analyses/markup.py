@@ -23,8 +23,8 @@ _MARKDOWN = {"|": r"\|", "\\": r"\\", "*": r"\*", "_": r"\_", "`": r"\`", "<": "
 Row = Mapping[str, Any]
 
 
-def summary_texts(series: Sequence[Series]) -> list[dict[str, str]]:
-    """A row a cell, as ``ufh show`` prints it: means over trials ± two standard errors."""
+def summary_texts(series: Sequence[Series], measured: Mapping[str, str] = _MEASURED) -> list[dict[str, str]]:
+    """A row a cell, as ``ufh show`` prints it: means over trials ± two standard errors of the columns `measured`."""
     several = len({one.results.path for one in series}) > 1
     keys = list(dict.fromkeys(key for one in series for key in one.swept))
     rows = []
@@ -33,7 +33,7 @@ def summary_texts(series: Sequence[Series]) -> list[dict[str, str]]:
         row |= {"technique": one.technique} if "technique" not in keys else {}
         row |= {key: one.technique if key == "technique" else one.swept.get(key, "") for key in keys}
         row["trials"] = str(len(one.trials))
-        row |= {heading: mean_text(one.column(name), 5) for name, heading in _MEASURED.items()}
+        row |= {heading: mean_text(one.column(name), 5) for name, heading in measured.items()}
         row |= {name: f"{one.column(name).mean():,.0f}" for name in ("candidates", "evaluations")}
         row["hits"] = mean_text(one.column("hit_fraction"), 3)
         rows.append(row)
@@ -48,7 +48,7 @@ def result_tables(series: Sequence[Series]) -> dict[str, Any]:
         "notice": results.notice,
         "experiment": results.experiment,
         "cells": [
-            {**row, "swept": one.swept, "best": one.best(), "trials": one.trials}
+            {**row, "swept": one.swept, "best": one.best(), "front": one.front, "trials": one.trials}
             for row, one in zip(summary_rows(series), series, strict=True)
         ],
     }
@@ -64,7 +64,7 @@ def latex(rows: Sequence[Row]) -> str:
     left = _left(rows)
     lines = [rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(rows[0]) - left)}}}", r"\toprule"]
     lines += [" & ".join(_escaped(key, _LATEX) for key in rows[0]) + r" \\", r"\midrule"]
-    lines += [" & ".join(_latex_text(_text(value)) for value in row.values()) + r" \\" for row in rows]
+    lines += [" & ".join(_latex_text(cell_text(value)) for value in row.values()) + r" \\" for row in rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
@@ -72,7 +72,7 @@ def markdown(rows: Sequence[Row]) -> str:
     """A table with pipes, the columns of numbers aligned right."""
     left = _left(rows)
     lines = [list(rows[0]), ["---" if place < left else "---:" for place in range(len(rows[0]))]]
-    lines += [[_text(value) for value in row.values()] for row in rows]
+    lines += [[cell_text(value) for value in row.values()] for row in rows]
     cells = [[text if number == 1 else _escaped(text, _MARKDOWN) for text in line] for number, line in enumerate(lines)]
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
@@ -81,7 +81,8 @@ def html_table(rows: Sequence[Row]) -> str:
     """A ``<table>``, whose texts are escaped."""
     head = "".join(f"<th>{html.escape(key)}</th>" for key in rows[0])
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_text(value))}</td>" for value in row.values()) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{html.escape(cell_text(value))}</td>" for value in row.values()) + "</tr>"
+        for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -103,7 +104,7 @@ def _finite(value: Any) -> Any:
 
 def _left(rows: Sequence[Row]) -> int:
     """How many columns come before the first of numbers."""
-    texts = [[_text(value) for value in row.values()] for row in rows]
+    texts = [[cell_text(value) for value in row.values()] for row in rows]
     numbers = (place for place, column in enumerate(zip(*texts, strict=True)) if all(map(_is_number, column)))
     return next(numbers, len(rows[0]))
 
@@ -112,7 +113,8 @@ def _is_number(text: str) -> bool:
     return text[:1].isdigit() or text[:1] in ("+", "-", "–") or text in ("nan", "inf")
 
 
-def _text(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """A value as these tables show it."""
     return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 

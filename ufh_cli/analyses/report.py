@@ -1,154 +1,150 @@
-"""Claims against results as Markdown, every number computed from the results' files."""
+"""Claims against results as Markdown: a page for each file of claims, and one page of all verdicts."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from ufh_cli.analyses.findings import find
-from ufh_cli.analyses.series import select_all
-from ufh_cli.configuration.errors import InputError, nearest, shown
-from ufh_cli.configuration.schema import read_toml
+from ufh_cli.analyses.claims import Claims, Figure, read_claims, setup_of
+from ufh_cli.analyses.markup import markdown
+from ufh_cli.analyses.verdicts import Measured, Verdicts, measure, read_verdicts, write_verdicts
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.files import read_text, write_text
 
-
-class _Claim(BaseModel):
-    """``[[figure.claim]]``; which further keys there are, depends on the measure: see `findings.find`."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    paper: str
-    measure: str
-    series: list[str] = Field(min_length=1)
+OVERVIEW = "README.md"
+_ALL = "verdicts"  # the mark of the page of all of them
 
 
-class _Figure(BaseModel):
-    """``[[figure]]``."""
+def write_report(claims: Path, root: Path, out: Path) -> None:
+    """Write a page of Markdown from a file of claims.
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    name: str
-    title: str
-    run: list[str]
-    look: str = ""
-    image: str = ""
-    table: str = ""
-    note: str = ""
-    claim: list[_Claim] = []
-
-
-class _Claims(BaseModel):
-    """A file of claims."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    title: str
-    text: str = ""
-    figure: list[_Figure] = Field(min_length=1)
-
-
-def write_report(claims: Path, root: Path, out: Path) -> str:
-    """Write what `claims` asks for into the Markdown file `out`, between two marks; what is outside them stays.
+    The page stands between two marks; what is outside them stays. What was measured is kept beside it as JSON: where
+    results are missing, the page shows what was measured when they were there.
 
     Parameters
     ----------
     claims : Path
         A TOML file: ``title``, ``text``, and for each figure ``[[figure]]`` with ``name, title, run, look`` and
-        optionally ``image`` and ``table`` (files beside `out`), ``note``, and ``[[figure.claim]]`` as in
-        `findings.find`, each with ``paper``, the claim in words.
+        optionally ``image`` and ``table`` (files beside `out`, shown once they are there), ``note``, and
+        ``[[figure.claim]]`` as in `findings.find`, each with ``paper``, the claim in words.
     root : Path
         Where results are.
     out : Path
         The Markdown file; made when it is not there.
+    """
+    asked = read_claims(claims)
+    kept = out.with_suffix(".json")
+    if kept == out:
+        raise InputError(f"{out}: a page is Markdown; the file of this name keeps what was measured")
+    found = measure(asked, root, read_verdicts(kept), claims.name)
+    body = _page(asked, found, out.parent)
+    _put_between_marks(body, claims.stem, out)
+    write_verdicts(found, kept)
+
+
+def write_reports(folder: Path, root: Path) -> list[Path]:
+    """Write a page for each file of claims in `folder`, and the page of all verdicts, ``README.md``.
 
     Returns
     -------
-    str
-        The Markdown between the marks.
+    list of Path
+        The pages, that of all verdicts last.
+
+    Raises
+    ------
+    InputError
+        When there are no claims, or something is wrong with them or with the results.
     """
-    asked = _read(claims)
-    first, last = f"<!-- ufh report: {claims.stem} -->", f"<!-- end of {claims.stem} -->"
-    body = "\n".join([first, f"## {asked.title}", "", asked.text.strip(), ""])
-    body += "\n" + "\n".join(_figure(figure, root, out.parent, claims.name) for figure in asked.figure)
-    body += f"\n{last}"
+    sources = sorted(folder.glob("*.toml"))
+    if not sources:
+        raise InputError(f"{folder}: no file of claims (NAME.toml) is there")
+    pages = []
+    for source in sources:
+        write_report(source, root, source.with_suffix(".md"))
+        claims, found = read_claims(source), read_verdicts(source.with_suffix(".json"))
+        pages.append((setup_of(claims), source.with_suffix(".md").name, claims, found))
+    pages.sort(key=lambda page: page[:2])
+    rows, notices = [["claim", "setup", "measured", "trials", "agrees"]], dict[str, None]()
+    for setup, name, claims, found in pages:
+        for figure in claims.figure:
+            measured, where = found.figures[figure.name], f"{name}#{_anchor(figure.title)}"
+            notices |= dict.fromkeys(f"*{setup}: {notice}.*" for notice in measured.notices)
+            for claim, verdict in zip(figure.claim, measured.claims, strict=True):
+                said = [verdict.measured, verdict.trials, verdict.agrees]
+                rows.append([f"[{claim.paper}]({where})", f"[{setup}]({name})", *said])
+    listed = [f"- [{claims.title}]({name})" for _, name, claims, _ in pages]
+    body = "\n".join([*_table(rows), "", *(f"{notice}\n" for notice in notices), *listed])
+    _put_between_marks(body, _ALL, folder / OVERVIEW)
+    return [*(folder / name for _, name, _, _ in pages), folder / OVERVIEW]
+
+
+def _put_between_marks(body: str, name: str, out: Path) -> None:
+    """Write `body` into the file `out` in the place of what an earlier call wrote there, else at its end."""
+    first, last = f"<!-- ufh report: {name} -->", f"<!-- end of {name} -->"
     try:
-        old = read_text(out) if out.exists() else "# Results\n\n"
+        old = read_text(out) if out.exists() else ""
         before, mark, rest = old.partition(first)
         if mark:
             _, mark, after = rest.partition(last)
             if not mark:
                 raise InputError(f"{out}: the mark {last!r} is missing")
         else:
-            before, after = f"{old.rstrip()}\n\n", "\n"
-        write_text(out, before + body + after)
+            before, after = f"{old.rstrip()}\n\n".lstrip(), "\n"
+        write_text(out, f"{before}{first}\n{body}\n{last}{after}")
     except InputError:
         raise
     except (OSError, ValueError) as error:
         raise InputError(f"{out}: cannot be read or written: {getattr(error, 'strerror', None) or error}") from error
-    return body
 
 
-def _read(claims: Path) -> _Claims:
-    tables = read_toml(claims)
-    try:
-        return _Claims.model_validate(tables)
-    except ValidationError as error:
-        raise InputError(f"{claims}: {_first_error(error, tables)}") from error
+def _page(claims: Claims, found: Verdicts, beside: Path) -> str:
+    figures = [_figure(figure, found.figures[figure.name], beside) for figure in claims.figure]
+    return "\n".join([f"# {claims.title}", "", claims.text.strip(), "", *figures]).rstrip()
 
 
-def _first_error(error: ValidationError, tables: dict[str, Any]) -> str:
-    """Which figure, which of its claims, which key, and what is wrong with it."""
-    first = error.errors()[0]
-    path, where = list(first["loc"]), ""
-    schema: type[BaseModel] = _Claims
-    for word, part in (("figure", _Figure), ("claim", _Claim)):
-        if path[:1] == [word] and len(path) > 1:
-            number, path, schema = int(path[1]), path[2:], part
-            tables = tables[word][number]
-            name = tables.get("name", "") if word == "figure" and isinstance(tables, dict) else ""
-            where += f"{word} {name or number + 1}: "
-    key = ".".join(map(str, path))
-    if first["type"] == "extra_forbidden":
-        return f"{where}unknown key {key}; {nearest(key, schema.model_fields)}"
-    if first["type"] == "missing":
-        return f"{where}missing key {key}"
-    wanted = first["msg"].replace("Input", "input").replace("List", "list").partition(" or instance of ")[0]
-    return f"{where}{key}{': ' if key else ''}{wanted}, got {shown(first['input'])}"
-
-
-def _figure(figure: _Figure, root: Path, beside: Path, source: str) -> str:
-    lines = [f"### {figure.title}", "", "```", *figure.run, "```", ""]
+def _figure(figure: Figure, measured: Measured, beside: Path) -> str:
+    lines = [f"## {figure.title}", "", "```", *figure.run, "```", ""]
     if figure.look:
         lines += [figure.look.strip(), ""]
     if figure.claim:
-        lines += ["| the paper's claim | measured | agrees |", "|---|---|---|"]
-        notices: dict[str, None] = {}
-        for number, claim in enumerate(figure.claim, 1):
-            try:
-                finding = find(claim.model_dump(), root)
-            except InputError as error:
-                raise InputError(f"{source}: figure {figure.name}: claim {number}: {error}") from error
-            notices |= dict.fromkeys(one.results.notice for one in select_all(claim.series, root))
-            lines.append(f"| {claim.paper} | {finding.measured} | {finding.agrees} |")
-        lines += ["", *(f"*{notice}.*\n" for notice in notices if notice)]
-    if figure.table:
-        lines += [*_markdown_table(beside / figure.table), ""]
-    if figure.image:
+        rows = [["claim", "measured", "trials", "agrees"]]
+        for claim, verdict in zip(figure.claim, measured.claims, strict=True):
+            rows.append([claim.paper, verdict.measured, verdict.trials, verdict.agrees])
+        lines += [*_table(rows), "", *(f"*{notice}.*\n" for notice in measured.notices)]
+    if measured.cells:
+        lines += ["<details><summary>All quantities</summary>", "", markdown(measured.cells)]
+        if measured.differences:
+            lines += ["Against the baseline; p-values after Holm are of one quantity's tests.", ""]
+            lines += [markdown(measured.differences)]
+        lines += ["</details>", ""]
+    if figure.table and (beside / figure.table).exists():  # else it is not made yet
+        lines += [*_table(_read_rows(beside / figure.table)), ""]
+    if figure.image and (beside / figure.image).exists():
         lines += [f"![{figure.title}]({figure.image})", ""]
     if figure.note:
         lines += [figure.note.strip(), ""]
     return "\n".join(lines)
 
 
-def _markdown_table(path: Path) -> list[str]:
+def _anchor(title: str) -> str:
+    """What a heading is called in a link to it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, the first of `rows` being its headings."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return [f"| {' | '.join(text.replace('|', '&#124;') for text in line)} |" for line in lines]
+
+
+def _read_rows(path: Path) -> list[list[str]]:
     try:
         rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not rows:
         raise InputError(f"{path}: the table is empty")
-    return [f"| {' | '.join(row)} |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
+    return rows

@@ -16,7 +16,7 @@ from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.configuration.schema import parse_setting, parse_value
 from ufh_cli.core.timecourse import area_under_curve
 from ufh_cli.records.curves import Curve, Curves, read_curves
-from ufh_cli.records.folder import Results, find_folder
+from ufh_cli.records.folder import NoResults, Results, find_folder
 
 MIDWAY = "midway_reevaluated_fitness"
 REEVALUATED_AUC = "reevaluated_auc"
@@ -92,10 +92,15 @@ class Series:
         entries = [entry for entry in self._own(self.results.best) if "fitness" in entry]
         return max(entries, key=lambda entry: float(entry["fitness"]), default=None)
 
+    @property
+    def front(self) -> list[dict[str, Any]]:
+        """The entries in ``front.json`` of all its trials; none where there is one objective."""
+        return self._own(self.results.front)
+
     def fronts(self) -> list[list[tuple[float, ...]]]:
-        """Of each trial with a front in ``front.json`` its objectives."""
+        """Of each trial with a front its objectives."""
         found: dict[int, list[tuple[float, ...]]] = {}
-        for entry in self._own(self.results.front):
+        for entry in self.front:
             found.setdefault(entry["trial"], []).append(tuple(map(float, entry["objectives"].values())))
         return list(found.values())
 
@@ -180,12 +185,17 @@ def select(name: str, root: Path) -> list[Series]:
     results = Results(path)
     series = split(results)
     if not series:
-        raise InputError(f"{results.path} has no finished trial yet")
+        raise NoResults(f"{results.path} has no finished trial yet", results.name)
+    swept = results.experiment.get("over", {})
+    planned = True
     for setting in filter(None, re.split(r",(?=[^,]*=)", condition)):  # a value may hold commas
         key, value = parse_setting(setting)
-        if key not in results.over:
-            raise InputError(f"{name} has no swept key {key!r}; {nearest(key, results.over)}")
+        if key not in swept:
+            raise InputError(f"{name} has no swept key {key!r}; {nearest(key, swept)}")
         series = [one for one in series if one.swept[key] == value]
+        planned &= value in swept[key]
+    if not series and planned:
+        raise NoResults(f"{results.path} has no finished trial yet with {condition}", results.name)
     if not series:
         raise InputError(f"{name} has no cell with {condition}")
     return series

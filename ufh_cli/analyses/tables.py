@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ufh_cli.analyses.comparable import other_differences
 from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, compare, holm, wilson_interval
+from ufh_cli.analyses.fronts import joint_front, objective_names
 from ufh_cli.analyses.remarks import remarks
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError, printable
@@ -125,7 +126,7 @@ def print_trials(series: Sequence[Series]) -> None:
     rows = []
     for one in series:
         for row in one.trials:
-            values = [f"{row[name]:.6g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
+            values = [_number_text(row[name]) if isinstance(row[name], float) else str(row[name]) for name in columns]
             rows.append([*one.swept.values(), *values, row["stopped_by"]])
     print_table([*keys, *columns, "stopped_by"], rows)
 
@@ -152,14 +153,32 @@ def print_best(series: Sequence[Series]) -> None:
         best = one.best()
         if best is None:
             continue
-        unseen = float(best["reevaluated_fitness"])
+        fitness, unseen = (_number_text(float(best[name])) for name in ("fitness", "reevaluated_fitness"))
         console.print(
-            f"\nbest of {one.label}: fitness {float(best['fitness']):.6g}, on unseen data {unseen:.6g}, "
+            f"\nbest of {one.label}: fitness {fitness}, on unseen data {unseen}, "
             f"trial {best['trial']}" + (f", key {best['key']}" if best.get("key", "None") != "None" else ""),
         )
         console.print(best["description"], soft_wrap=True)
         if "details" in best:
             console.print(f"\n{best['details']}", soft_wrap=True)
+
+
+def print_front(series: Sequence[Series]) -> None:
+    """The candidates of each series that none of it dominates, with how many of its trials attain as much."""
+    names = objective_names(series)
+    for one in series:
+        found = joint_front(one)
+        console.print(f"\nfront of {one.label}, of {len(one.fronts())} trials together:")
+        rows = []
+        for number, (entry, attained) in enumerate(found, 1):
+            values = [_number_text(float(value)) for value in entry["objectives"].values()]
+            rows.append([str(number), *values, str(attained), str(entry["trial"])])
+        print_table(["", *names, "trials that attain it", "trial"], rows)
+        for number, (entry, _) in enumerate(found, 1):
+            lines = entry["description"].splitlines() or [""]
+            console.print(
+                "\n".join([f"{number}:", *lines] if len(lines) > 1 else [f"{number}: {lines[0]}"]), soft_wrap=True
+            )
 
 
 def print_differences(pairs: Sequence[tuple[Series, Series]]) -> None:
@@ -247,6 +266,10 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
         scale, scaled = 1.0, values
     error = 2 * scaled.std(ddof=1) / math.sqrt(values.size) if values.size > 1 else math.nan
     return float(scaled.mean() * scale), float(error * scale)
+
+
+def _number_text(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.6g}"
 
 
 def _collision_rate(series: Series) -> str:

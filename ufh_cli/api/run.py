@@ -90,8 +90,13 @@ def run(
     if name is not None:
         check_name(name)
     path = root / (name or choose_name(experiment, root))
+
+    def warn() -> None:
+        for line in experiment.warnings:
+            warnings.warn(line, stacklevel=4)  # where `run` is called
+
     with _interruptions_kept(), _main_unseen(jobs > 1 or experiment.parallel):
-        result = Result([run_experiment(experiment, path, jobs, warn=_warn)])
+        result = Result([run_experiment(experiment, path, jobs, begin=warn)])
     for line in remarks(result.series):
         warnings.warn(line, stacklevel=2)
     return result
@@ -121,10 +126,6 @@ def load_all(pattern: str | os.PathLike[str]) -> Result:
     if not found:
         raise InputError(f"no folder of results matches {str(pattern)!r}")
     return Result([Results(path) for path in found])
-
-
-def _warn(line: str) -> None:
-    warnings.warn(line, stacklevel=4)  # where `run` is called
 
 
 def _plain(value: Any) -> Any:

@@ -171,14 +171,17 @@ def export(
     try:
         sentence = made.export(candidate, out, Rng.from_seed([3, 0]))
     except (ValueError, OSError) as error:
-        raise InputError(f"{out}: {error}") from error
+        raise InputError(f"{out}: {getattr(error, 'strerror', None) or error}") from error
     typer.echo(sentence)
 
 
 def report(
     what: Annotated[
         list[str],
-        typer.Argument(help="A TOML file of claims, such as results/nasbench.toml; with --html the names of results."),
+        typer.Argument(
+            help="A TOML file of claims, such as results/nasbench.toml, or a folder: all of them, and all verdicts. "
+            "With --html the names of results."
+        ),
     ],
     html: Annotated[
         Path | None,
@@ -186,11 +189,11 @@ def report(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(callback=home_expanded, help="The Markdown file. [default: README.md beside the claims]"),
+        typer.Option(callback=home_expanded, help="The Markdown file. [default: CLAIMS.md beside CLAIMS.toml]"),
     ] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
-    """Write a page of results (--html), or what was claimed and measured and whether it agrees, as Markdown."""
+    """Write what was claimed and measured and whether it agrees, as Markdown; or a page of results (--html)."""
     from ufh_cli.configuration.errors import InputError
 
     if html is not None:
@@ -201,11 +204,17 @@ def report(
         write_page(what, results, html)
         typer.echo(f"wrote {html}")
         return
-    from ufh_cli.analyses.report import write_report
+    from ufh_cli.analyses.report import write_report, write_reports
 
     if len(what) > 1:
         raise InputError(f"one file of claims at a time, not {len(what)}; of results: --html page.html")
     claims = Path(what[0]).expanduser()
-    target = out or claims.parent / "README.md"
-    write_report(claims, results, target)
-    typer.echo(f"wrote {target}")
+    if claims.is_dir():
+        if out is not None:
+            raise InputError(f"--out is for one file of claims; {claims} is a folder")
+        pages = write_reports(claims, results)
+    else:
+        pages = [out or claims.with_suffix(".md")]
+        write_report(claims, results, pages[0])
+    for page in pages:
+        typer.echo(f"wrote {page}")

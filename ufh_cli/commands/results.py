@@ -77,6 +77,9 @@ def _sides(size: str | None) -> tuple[float, float] | None:
 def show(
     name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")],
     best: Annotated[bool, typer.Option("--best", help="Print the best candidate found.")] = False,
+    front: Annotated[
+        bool, typer.Option("--front", help="Print the front, where there are several objectives.")
+    ] = False,
     each: Annotated[bool, typer.Option("--trials", help="A line a trial.")] = False,
     json: Annotated[bool, typer.Option("--json", help="All of it as JSON.")] = False,
     results: ResultsRoot = RESULTS,
@@ -84,7 +87,7 @@ def show(
     """Print results as a table."""
     from ufh_cli.analyses.markup import json_text, result_tables
     from ufh_cli.analyses.series import select
-    from ufh_cli.analyses.tables import print_best, print_summary, print_trials
+    from ufh_cli.analyses.tables import print_best, print_front, print_summary, print_trials
 
     series = select(name, results)
     if json:
@@ -93,6 +96,8 @@ def show(
     (print_trials if each else print_summary)(series)
     if best:
         print_best(series)
+    if front:
+        print_front(series)
 
 
 def compare(

@@ -106,9 +106,14 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
 
         if not count_workers(cluster):  # also before anything is written
             typer.echo(f"the cluster at {cluster} has no workers yet; waiting for them", err=True)
+
+    def warn() -> None:
+        for line in experiment.warnings:
+            _warn(line)
+
     record_command(experiment, sys.argv[1:])
     try:
-        finished = run_experiment(experiment, path, asked.jobs, cluster, _warn)
+        finished = run_experiment(experiment, path, asked.jobs, cluster, begin=warn)
     except KeyboardInterrupt:
         ignore_interrupts()  # nor shall the end of the process be spoilt by another
         with suppress(OSError):  # the terminal may be gone

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import typing
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.values import fitted
@@ -27,21 +27,26 @@ def none_word(value: Any) -> Any:
     return None if value == "none" else value
 
 
-_INTEGER = re.compile("[+-]?[0-9]{1,18}")
-
-
 def _word(value: Any) -> Any:
     return str(value) if type(value) is int else value
 
 
-def _listed(value: Any) -> Any:
-    """A list of TOML, or a text divided by commas of the command line, for an option that is a tuple."""
-    if isinstance(value, str):
-        parts = [part.strip() for part in value.split(",")]
-        return tuple(int(part) if _INTEGER.fullmatch(part) else part for part in parts if part)
-    if type(value) in (int, float):
-        return (value,)  # a list of one, as the command line has it
-    return tuple(value) if isinstance(value, list) else value
+def _tuples(value: Any) -> Any:
+    """Lists, also in each other, as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def _listed(hint: Any) -> BeforeValidator:
+    """For an option that is a tuple: the list of TOML, of the right length."""
+    of = typing.get_args(hint)
+    wanted = "a list" if ... in of else f"a list of {len(of)}"
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, list | tuple) or not (... in of or len(value) == len(of)):
+            raise PydanticCustomError("list", f"must be {wanted}")
+        return _tuples(value)
+
+    return BeforeValidator(check)
 
 
 def _whole(value: Any) -> Any:
@@ -111,7 +116,9 @@ def _option_type(hint: Any) -> Any:
     if hint is str:
         return Annotated[str, BeforeValidator(_word)]
     if typing.get_origin(hint) is tuple:
-        return Annotated[hint, BeforeValidator(_listed)]
+        return Annotated[hint, _listed(hint)]
+    if any(typing.get_origin(one) is tuple for one in typing.get_args(hint)):
+        return Annotated[hint, BeforeValidator(_tuples)]
     if type(None) in typing.get_args(hint):
         return Annotated[hint, BeforeValidator(none_word)]
     return hint

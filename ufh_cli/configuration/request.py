@@ -73,4 +73,8 @@ def _swept(tables: dict[str, Any], source: str) -> dict[str, list[str]]:
 
 
 def _as_written(value: Any) -> str:
+    """As on the command line, lists divided by commas where nothing in them has one."""
+    if isinstance(value, list) and value:
+        texts = [_as_written(one) for one in value]
+        return str(value) if any("," in text for text in texts) else ", ".join(texts)
     return str(value).lower() if isinstance(value, bool) else str(value)

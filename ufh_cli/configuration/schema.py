@@ -22,10 +22,11 @@ from ufh_cli.configuration.options import (
 )
 from ufh_cli.configuration.registry import load_setup
 from ufh_cli.configuration.values import Given, as_text, parse_toml, parse_value
+from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
 from ufh_cli.core.streams import MOST_SEEDS
-from ufh_cli.core.techniques import CACHES, FILTERS, parse_technique
+from ufh_cli.core.techniques import CACHES, GUIDED, PROPOSING, parse_technique
 from ufh_cli.files import read_text
 
 MOST_TRIALS = 1_000_000
@@ -107,13 +108,17 @@ class ExperimentConfig(Section):
     hash: HashConfig = HashConfig()
     cache: CacheConfig = CacheConfig()
     proposals: ProposalConfig = ProposalConfig()
+    guided: dict[str, Any] = Field(default_factory=dict)  # the parameters of `Guidance`
     budget: BudgetConfig = BudgetConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     options: dict[str, Any] = Field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain tables for TOML: what is None is left out."""
-        return _without_none(self.model_dump())
+        tables = _without_none(self.model_dump())
+        if not self.guided:
+            del tables["guided"]
+        return tables
 
 
 def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
@@ -137,9 +142,9 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     method = config.search.get("method", "regularized_evolution")
     if not isinstance(method, str) or method not in SEARCH_METHODS:
         raise InputError(f"{source}: search.method: unknown {method!r}; {nearest(str(method), SEARCH_METHODS)}")
-    filters = [part for part in parse_technique(config.technique) if part in FILTERS]
-    if filters and not SEARCH_METHODS[method].has_parents:
-        raise InputError(f"{source}: {filters[0]} mutates children, but {method} has no parents; choose another search")
+    acting = [part for part in parse_technique(config.technique) if part in PROPOSING]
+    if acting and not SEARCH_METHODS[method].has_parents:
+        raise InputError(f"{source}: {acting[0]} mutates children, but {method} has no parents; choose another search")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
     if search.get("unique_keys") and not parse_technique(config.technique):
@@ -150,8 +155,10 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     except InputError as error:
         raise InputError(f"setup {config.setup}: {error}") from error
     options = _resolved(kind, config.options, "options", source)
-    resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options})
+    guided = _resolved(Guidance, config.guided, "guided", source) if config.guided or GUIDED in acting else {}
+    resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options, "guided": guided})
     make_search(resolved, source)
+    make_guidance(resolved, source)
     return resolved
 
 
@@ -200,6 +207,14 @@ def make_search(config: ExperimentConfig, source: str = "search") -> SearchMetho
         return SEARCH_METHODS[config.search["method"]](**parameters)
     except ValueError as error:
         raise InputError(f"{source}: search: {error}") from error
+
+
+def make_guidance(config: ExperimentConfig, source: str = "guided") -> Guidance:
+    """How mutations are chosen, where the technique has a part that does."""
+    try:
+        return Guidance(**config.guided)
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def config_directory() -> Path:
@@ -304,16 +319,17 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str, so
             model = typing.cast(type[BaseModel], model.model_fields[part].annotation)
         return f"{source}: unknown key {prefix}{'.'.join(where)}; {nearest(where[-1], model.model_fields)}"
     given = "" if isinstance(first["input"], dict) else f", got {shown(first['input'])}"
-    # The alternatives of a union each say what they want.
-    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:2] == first["loc"][:2])
+    # The alternatives of a union each say what they want; they come after the key, and after a place in a list.
+    depth = 2 if not prefix or isinstance(first["loc"][:2][-1], int) else 1
+    wanted = dict.fromkeys(one["msg"] for one in error.errors() if one["loc"][:depth] == first["loc"][:depth])
     message = " or ".join(text[0].lower() + text[1:] for text in wanted)
-    return f"{source}: {prefix}{where[0] if len(where) == 1 else '.'.join(where[:2])}: {message}{given}"
+    return f"{source}: {prefix}{'.'.join(where[:depth])}: {message}{given}"
 
 
 def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return list(value) if isinstance(value, tuple) else value  # as TOML and JSON read it back
+    return [*map(_without_none, value)] if isinstance(value, tuple) else value  # as TOML and JSON read it back
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import MOST_TRIALS, ExperimentConfig, apply_setting, make_config, parse_setting
-from ufh_cli.configuration.values import Given
+from ufh_cli.configuration.values import Given, divided
 
 MOST_CELLS = 5_000
 
@@ -39,7 +39,7 @@ def parse_over(texts: Sequence[str]) -> dict[str, list[str]]:
         key, values = parse_setting(text)
         if key in over:
             raise InputError(f"{key} is swept twice")
-        over[key] = [value.strip() for value in values.split(",")]
+        over[key] = divided(values)
         if "" in over[key] or len(set(over[key])) < len(over[key]):
             raise InputError(f"{key}: the swept values {values!r} are empty or repeated in places")
     return over

@@ -58,7 +58,21 @@ def fitted(tables: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 def _fit(value: Any, wanted: Any) -> Any:
     if not isinstance(value, Given):
         return value
+    if typing.get_origin(wanted) is tuple and not value.startswith("["):
+        return [_fit(Given(part.strip()), typing.get_args(wanted)[0]) for part in value.split(",") if part.strip()]
     return as_text(value) if _is_text(wanted) else parse_value(value)
+
+
+def divided(text: str) -> list[str]:
+    """The parts of `text` between its commas, but for those within brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
 def as_text(value: str) -> str:

@@ -1,8 +1,9 @@
-"""Names that must be known ones, and what was probably meant by those that are not."""
+"""Names that must be known ones, with weights where they have some; what was probably meant by those that are not."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Sequence
 
 
@@ -20,3 +21,31 @@ def one_of(option: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
         raise ValueError(f"{option} must be one of {', '.join(known)}, got {value!r}; {nearest(value, known)}")
     return value
+
+
+def weights(option: str, items: Sequence[str], known: Sequence[str]) -> list[float]:
+    """The weight of each of `known`, of items such as ``"alter:3"``, or ``"insert"`` alone, which weighs 1.
+
+    Those that are not named weigh 0.
+
+    Raises
+    ------
+    ValueError
+        With one line, where a name is unknown or named twice, or the weights are of no use.
+    """
+    found: dict[str, float] = {}
+    for item in items:
+        name, colon, weight = (part.strip() for part in item.partition(":"))
+        if name not in known:
+            raise ValueError(f"{option}: unknown {name!r}; {nearest(name, known)}")
+        if name in found:
+            raise ValueError(f"{option}: {name} is named twice")
+        try:
+            found[name] = float(weight) if colon else 1.0
+        except ValueError:
+            found[name] = math.nan
+        if not 0 <= found[name] < math.inf:
+            raise ValueError(f"{option}: the weight of {name} must be a number from 0 on, got {weight!r}")
+    if not any(found.values()):
+        raise ValueError(f"{option}: name at least one with a weight above 0 of {', '.join(known)}")
+    return [found.get(name, 0.0) for name in known]

@@ -88,6 +88,16 @@ class Rng:
         return np.random.Generator(np.random.PCG64(self.word()))
 
 
+def cumulative(weights: Sequence[float]) -> np.ndarray:
+    """Cumulative probabilities, float64, of options that weigh so much; exactly 1 from the last that can be drawn on.
+
+    Uniform numbers then choose the first option whose value is above them.
+    """
+    sums = np.cumsum(weights) / np.sum(weights)
+    sums[np.flatnonzero(weights)[-1] :] = 1.0
+    return sums
+
+
 def _splitmix_words(state: int) -> Callable[[], int]:
     def next_word() -> int:
         nonlocal state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
 
 C = TypeVar("C")  # a candidate: immutable, picklable, small
@@ -91,11 +93,32 @@ class Curves(NamedTuple):
         What is counted along, and what is measured.
     values : mapping of str to sequence of float
         For each curve its name and the measurements at 1, 2, 3, …
+    beside : mapping of str to mapping of str to sequence of float
+        For some of these names what is drawn beside them, by what it is called: how known candidates do.
     """
 
     x_label: str
     y_label: str
     values: Mapping[str, Sequence[float]]
+    beside: Mapping[str, Mapping[str, Sequence[float]]] = {}
+
+
+class Landmark(NamedTuple):
+    """What is known of the objectives from elsewhere, to be drawn beside the fronts that a search found.
+
+    Attributes
+    ----------
+    name : str
+        What it is, for a legend.
+    points : sequence of tuple of float
+        In the order of `Setup.objectives`.
+    joined : bool
+        Whether the points are steps of one line, else marks of their own.
+    """
+
+    name: str
+    points: Sequence[tuple[float, ...]]
+    joined: bool = True
 
 
 class Setup(ABC, Generic[C]):
@@ -129,6 +152,8 @@ class Setup(ABC, Generic[C]):
         Each array of `hashable_outputs` then has a row a task, that tells how a candidate behaves on it.
     staged : bool
         True when `evaluate_in_stages` has a cheap first stage, after which a hurdle may stop a candidate.
+    operations : tuple of str
+        The names of the operations that graphs of candidates consist of; see `graph`.
     objectives : Objectives or None
         Of a setup that, with its options, has several; None where `Evaluation.fitness` says all.
     data_actions : mapping of str to callable
@@ -147,6 +172,7 @@ class Setup(ABC, Generic[C]):
     few_structures: ClassVar[bool] = False
     tasks: int = 0
     staged: bool = False
+    operations: ClassVar[tuple[str, ...]] = ()
     objectives: Objectives | None = None
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {}
     prepared: ClassVar[str] = "its data"
@@ -231,6 +257,13 @@ class Setup(ABC, Generic[C]):
         """A canonical form of the *representation* of `candidate`: the rival of the functional key (§6.3)."""
         return candidate
 
+    def graph(self, candidate: C) -> Graph | None:
+        """What of `candidate` has an effect, as a graph of `operations`, for guided search; None where there is none.
+
+        Where structural keys are few, candidates with the same one must have isomorphic graphs.
+        """
+        return None
+
     def decisions(self) -> Sequence[int]:
         """How many options each of the categorical choices has that make up a candidate.
 
@@ -250,6 +283,21 @@ class Setup(ABC, Generic[C]):
     def details(self, candidate: C, fitness: float) -> str:
         """What a person wants to know of a search's best candidate besides its description; "" for nothing."""
         return ""
+
+    def form(self, candidate: C) -> str:
+        """`describe` without what evaluations fit, such as constants: tells what several trials found alike."""
+        return self.describe(candidate)
+
+    def landmarks(self) -> Sequence[Landmark]:
+        """What is known of the `objectives` from elsewhere, for ``ufh plot --kind front``; empty where nothing is."""
+        return ()
+
+    def redundancy(self, candidate: C) -> float:
+        """The fraction of `candidate` without which it does the same, for ``ufh plot --kind redundancy``.
+
+        NaN where the setup does not tell.
+        """
+        return math.nan
 
     def learning_curves(self, candidate: C, rng: Rng) -> Curves | None:
         """How one evaluation of `candidate` went along, for ``ufh plot --kind learning``; None where nothing learns."""

@@ -22,10 +22,11 @@ class Streams:
     evaluation: Rng
     cache: Rng
     reevaluation: Rng
+    guidance: Rng
 
     @classmethod
     def of(cls, seed: int, trial: int) -> Streams:
         for name, value in (("seed", seed), ("trial", trial)):
             if not 0 <= value < MOST_SEEDS:
                 raise ValueError(f"a {name} must be at least 0 and below 2**32, got {value}")
-        return cls(*(Rng.from_seed(child) for child in np.random.SeedSequence([seed, trial]).spawn(4)))
+        return cls(*(Rng.from_seed(child) for child in np.random.SeedSequence([seed, trial]).spawn(5)))

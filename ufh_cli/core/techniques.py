@@ -1,7 +1,7 @@
-"""What wraps proposing and evaluating: none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, and their combinations.
+"""What wraps proposing and evaluating: none, fec, forgetful-fec, fea, best-fec, fcm, tabulist, guided, combined.
 
 A technique is a set of wrappers, not a loop of its own: FCM and tabulist look at a child before it enters and may have
-it mutated again; the caches answer instead of an evaluation. ``fec+fcm`` does both.
+it mutated again; guided chooses among mutations; the caches answer instead of an evaluation. ``fec+fcm`` does both.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ufh_cli.core.cache import AggregatingCache, BestCache, ForgetfulCache, FunctionalEquivalenceCache
+from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.names import nearest
 from ufh_cli.core.rng import Rng
 
 CACHES = ("fec", "forgetful-fec", "fea", "best-fec")
 FILTERS = ("fcm", "tabulist")
-TECHNIQUES = ("none", *CACHES, *FILTERS)
+GUIDED = "guided"
+PROPOSING = (*FILTERS, GUIDED)  # they act on children
+TECHNIQUES = ("none", *CACHES, *PROPOSING)
 
 
 class ProposalFilter(Protocol):
@@ -83,6 +86,8 @@ class Technique:
         pays for the evaluation.
     wait_for_duplicates : bool
         In a distributed search, let a candidate wait for one with the same key that is being evaluated (§6.2.1).
+    guidance : Guidance or None
+        How a model chooses among the mutations that may become a child, where one does.
     """
 
     filters: list[ProposalFilter] = field(default_factory=list)
@@ -91,6 +96,7 @@ class Technique:
     cache: FunctionalEquivalenceCache | None = None
     counterfactual: bool = False
     wait_for_duplicates: bool = False
+    guidance: Guidance | None = None
 
 
 def parse_technique(name: str) -> list[str]:
@@ -127,8 +133,12 @@ def make_technique(
     max_seen: int = 10,
     max_tries: int = 100,
     accumulate: bool = True,
+    guidance: Guidance | None = None,
 ) -> Technique:
-    """The technique called `name`, fresh for one trial. `rng` is for the cache's own draws."""
+    """The technique called `name`, fresh for one trial. `rng` is for the cache's own draws.
+
+    `guidance` is for ``guided`` alone; without it that has its defaults.
+    """
     if max_tries < 0:
         raise ValueError(f"max_tries must be at least 0, got {max_tries}")
     parts = parse_technique(name)
@@ -149,6 +159,8 @@ def make_technique(
             technique.cache = BestCache(max_evaluations=max_evaluations, max_entries=max_entries)
         elif part == "fcm":
             technique.filters.append(FunctionalChangeMutation())
+        elif part == GUIDED:
+            technique.guidance = guidance or Guidance()
         else:
             technique.filters.append(Tabulist(max_seen=max_seen))
     if counterfactual and technique.cache is None:

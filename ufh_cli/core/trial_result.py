@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from ufh_cli.core.guided.tally import Tally
 from ufh_cli.core.search import Individual
 from ufh_cli.core.timecourse import Improvement, area_under_curve
 
@@ -35,6 +36,8 @@ class TrialResult:
         Of the evaluations, those that could not be finished; their candidates have the lowest fitness.
     stopped : int
         Of the evaluations, those that a hurdle stopped.
+    guidance : Tally or None
+        What a guided search kept count of.
     cost : float
         Spent when the trial ended, in the setup's unit.
     duration : float
@@ -58,6 +61,7 @@ class TrialResult:
     warm_hits: int = 0
     lost: int = 0
     stopped: int = 0
+    guidance: Tally | None = None
     cost: float = 0.0
     duration: float = 0.0
     stopped_by: str = ""

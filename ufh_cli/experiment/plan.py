@@ -111,9 +111,11 @@ def make_experiment(
         journal |= keeps_journal(config, setup)
         simulated |= setup.simulated_cost
         parallel |= is_parallel(config, setup)
-    written = cells[0].config.as_dict() | (
-        {"over": {key: list(values) for key, values in over.items()}} if over else {}
-    )
+    written = cells[0].config.as_dict()
+    if guided := next((cell.config.guided for cell in cells if cell.config.guided), None):
+        written["guided"] = dict(guided)  # also where the first cell of a sweep has another technique
+    if over:
+        written["over"] = {key: list(values) for key, values in over.items()}
     provenance = make_provenance("; ".join(dict.fromkeys(data.values())), " ".join(notices).strip())
     if precisions:
         provenance["precision"] = "; ".join(precisions)

@@ -57,6 +57,8 @@ class _Look:
     def at_keys(self, candidates: list[Any]) -> str:
         """Whether keys are the same at a second call; they are computed anew, not remembered."""
         method = "structural_key" if self._config.hash.kind == "structural" else "hashable_outputs"
+        if self._setup.few_structures:
+            self._looked_up("structural_key", self._called("structural_key", candidates[0]))
         words = f"two calls gave two keys of one candidate: {_FIXED}"
         for place, candidate in enumerate(candidates):
             if self._key(method, candidate) == self._key(method, candidate):
@@ -65,9 +67,11 @@ class _Look:
 
     def _key(self, method: str, candidate: Any) -> int:
         key, _ = make_key(self._config, self._setup)
-        found = self._called(method, candidate, function=key)
+        return self._looked_up(method, self._called(method, candidate, function=key))
+
+    def _looked_up(self, method: str, key: Any) -> int:
         try:
-            return hash(found)
+            return hash(key)
         except TypeError as error:
             raise self._wrong(method, f"{error}: return a tuple or so, which can be looked up") from error
 

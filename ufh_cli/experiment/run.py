@@ -66,12 +66,12 @@ def run_experiment(
     path: Path,
     jobs: int | None = None,
     cluster: str | None = None,
-    warn: Callable[[str], object] | None = None,
+    begin: Callable[[], object] = lambda: None,
 ) -> Results:
     """Run what is missing of `experiment` in the folder `path`, `jobs` trials at a time.
 
-    With the address of a `cluster`, costly evaluations run there, else whole trials. `warn` is told, before the first
-    trial that is missing, what can hardly be meant.
+    With the address of a `cluster`, costly evaluations run there, else whole trials. `begin` is called when nothing in
+    the folder stands against it.
 
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
@@ -85,9 +85,7 @@ def run_experiment(
         everything = experiment.tasks()
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
-        if warn is not None and tasks:
-            for line in experiment.warnings:
-                warn(line)
+        begin()
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
             budgets = [cell.config.budget for cell in experiment.cells]
             follow = Follow(bar, budgets, set(finished) & set(everything), surroundings.journal)

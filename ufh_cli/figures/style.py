@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,6 +38,7 @@ _TECHNIQUES: dict[str, tuple[str, str, Any, str]] = {
     "best-fec": ("best of FEC", "#8a5a2b", (0, (8, 2)), "X"),
     "fcm": ("FCM", "#30638e", "-.", "v"),
     "tabulist": ("tabulist", "#7b5ea7", ":", "P"),
+    "guided": ("guided", "#3a7d44", (0, (1, 2)), "*"),
 }
 
 
@@ -263,7 +265,9 @@ def _save(fig: Any, out: Path) -> None:
         drawn = io.BytesIO()
         form = out.suffix[1:].lower()
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
-        fig.savefig(drawn, format=form, dpi=_LOOK.get().dpi, metadata=undated)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # it would repeat what steers terminals
+            fig.savefig(drawn, format=form, dpi=_LOOK.get().dpi, metadata=undated)
         write_whole(out, lambda file: put(file, drawn.getvalue()))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

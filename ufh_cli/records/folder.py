@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 from ufh_cli import __version__
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.schema import check_written, differences, read_toml
+from ufh_cli.configuration.sweep import make_cells
+from ufh_cli.core.techniques import GUIDED
 from ufh_cli.files import read_text
 
 TRIAL_COLUMNS = (
@@ -25,14 +28,34 @@ TRIAL_COLUMNS = (
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 STOPPED = "stopped"  # a further column where there are hurdles
+_ALONG = ("online_auc", "better_share")
+GUIDANCE = (
+    "predictions", "rejected", "asked", "at_once", "skipped", "children",
+    *(name + quarter for name in _ALONG for quarter in ("", "_1", "_2", "_3", "_4")), "model_seconds",
+)  # fmt: skip
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
+    *GUIDANCE[6:],
 }  # fmt: skip
-_FINITE_COLUMNS = {"cost", "wall_seconds"}
+_FINITE_COLUMNS = {"cost", "wall_seconds", "model_seconds"}
 _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
 _LIBRARIES = ("numpy", "numba", "xxhash", "scipy", "tensorflow-cpu", "tensorflow", "gymnasium")
+
+
+class NoResults(InputError):
+    """There are no results of that name, or no trial of theirs is finished yet.
+
+    Attributes
+    ----------
+    name : str
+        That was looked for.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class Results:
@@ -93,7 +116,7 @@ def find_folder(name: str, root: Path) -> Path:
         if name and os.path.isfile(path / "experiment.toml"):  # a name that no file can have is none either
             return path
     known = [path.parent.name for path in root.glob("*/experiment.toml")]
-    raise InputError(f"no results called {name!r} in {root}; {nearest(name, known)}")
+    raise NoResults(f"no results called {name!r} in {root}; {nearest(name, known)}", name)
 
 
 def read_experiment(path: Path) -> dict[str, Any]:
@@ -138,11 +161,22 @@ def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance
         return [f"{name} without experiment.toml" for name in _OUTCOMES if os.path.exists(path / name)]
     old = read_experiment(path)
     before = old.pop("provenance", {})
-    lines = differences(decisive(old, provenance), decisive(experiment, provenance))
+    lines = differences(decisive(_completed(old), provenance), decisive(experiment, provenance))
     for what, default in (("data", ""), ("warm", {}), ("class", ""), ("source", "")):
         if before.get(what, default) != provenance.get(what, default):
             lines.append(f"{what}: {before.get(what, default)!r} there, {provenance.get(what, default)!r} now")
     return lines
+
+
+def _completed(experiment: dict[str, Any]) -> dict[str, Any]:
+    """The same with the defaults of keys that were not there yet when it was written."""
+    over = experiment.get("over", {})
+    tables = {key: value for key, value in experiment.items() if key != "over"}
+    try:
+        cell = make_cells(tables, {key: values[:1] for key, values in over.items()}, "")[0]
+    except InputError:  # it has keys that are no longer there, which the differences name
+        return experiment
+    return cell.config.as_dict() | ({"over": over} if over else {})
 
 
 def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +191,9 @@ def trial_columns(experiment: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of ``trials.csv`` after the swept ones."""
     key = "hurdle_percentile"
     hurdles = key in experiment.get("evaluation", {}) or f"evaluation.{key}" in experiment.get("over", {})
-    return (*TRIAL_COLUMNS, STOPPED) if hurdles else TRIAL_COLUMNS
+    techniques = [str(experiment.get("technique", "none")), *experiment.get("over", {}).get("technique", ())]
+    guided = any(GUIDED in technique.split("+") for technique in techniques)
+    return (*TRIAL_COLUMNS, *((STOPPED,) if hurdles else ()), *(GUIDANCE if guided else ()))
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
@@ -194,7 +230,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
-    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *CURVE_COLUMNS):
+    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *GUIDANCE, *CURVE_COLUMNS):
         return text
     if column in _FLOAT_COLUMNS:
         value = float(text)
@@ -224,32 +260,40 @@ def _read_entries(path: Path, is_right: Callable[[Mapping[str, Any]], bool], wha
     try:
         entries = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and is_right(entry) for entry in entries):
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and _names_a_trial(entry) and _has_texts(entry) and is_right(entry) for entry in entries
+    ):
         raise InputError(f"{path}: not a list of {what}")
     return entries
+
+
+def _names_a_trial(entry: Mapping[str, Any]) -> bool:
+    return type(trial := entry.get("trial")) is int and 0 <= trial < 1 << 63
+
+
+def _has_texts(entry: Mapping[str, Any]) -> bool:
+    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))
 
 
 def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
     objectives = entry.get("objectives")
     return (
-        type(entry.get("trial")) is int
-        and isinstance(objectives, dict)
+        isinstance(objectives, dict)
         and len(objectives) > 1
-        and all(type(value) in (int, float) for value in objectives.values())
-        and isinstance(entry.get("description"), str)
-        and isinstance(entry.get("key", ""), str)
+        and all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in objectives.values())
+        and "description" in entry
     )
 
 
 def _is_best(entry: Mapping[str, Any]) -> bool:
-    if type(trial := entry.get("trial")) is not int or not 0 <= trial < 1 << 63:
-        return False
-    if "fitness" not in entry:
-        return True  # a trial whose budget ended before its first candidate was finished
+    # There is no fitness of a trial whose budget ended before its first candidate was finished.
+    return "fitness" not in entry or all(_is_a_number(entry.get(name)) for name in ("fitness", "reevaluated_fitness"))
+
+
+def _is_a_number(value: Any) -> bool:
     try:
-        float(entry["fitness"])
-        float(entry["reevaluated_fitness"])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        float(value)
+    except (TypeError, ValueError, OverflowError):
         return False
-    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))
+    return True

@@ -13,14 +13,14 @@ from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
 from setups.automl_zero.mutation import random_program
 from setups.automl_zero.operations import OPERATIONS
 from setups.automl_zero.program import Instruction, Memory, constant_count, pack, unpack
-from setups.automl_zero.space import Space, parse_operations
+from setups.automl_zero.space import Space, chosen_operations
 from setups.automl_zero.tasks import Task, regression_tasks
 from setups.automl_zero.text import parse_program
 from ufh_cli.core.rng import Rng
 
 MEMORY = Memory(4, 5, 3)
 WORDS = st.integers(0, 2**64 - 1)
-EXACT = "0-6,15-58"  # all but elementary functions and random numbers
+EXACT = (*range(7), *range(15, 59))  # all but elementary functions and random numbers
 
 
 def tasks_of(features, count=3, train=12, valid=6, kind="linear", seed=5):
@@ -28,7 +28,7 @@ def tasks_of(features, count=3, train=12, valid=6, kind="linear", seed=5):
 
 
 def program_from(word, sizes, operations):
-    space = Space(MEMORY, (0, 0, 0), (99, 99, 99), parse_operations("/".join([operations] * 3)))
+    space = Space(MEMORY, (0, 0, 0), (99, 99, 99), chosen_operations([operations] * 3))
     return random_program(np.array(sizes), word, space.encoded())
 
 
@@ -88,7 +88,7 @@ def test_every_operation_on_its_own(reference, operation, features):
 @settings(max_examples=60, deadline=None)
 @given(word=WORDS, sizes=sizes)
 def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference, word, sizes):
-    program = program_from(word, sizes, "1-4,18,23,27,28,31,39,56-64")
+    program = program_from(word, sizes, [1, 2, 3, 4, 18, 23, 27, 28, 31, 39, *range(56, 65)])
     alive = iter(live(program))
     living = pack([[i for i in function if next(alive)] for function in unpack(program)])
     tasks = tasks_of(3)
@@ -102,7 +102,7 @@ def test_hashing_draws_from_the_fixed_table_by_live_instructions_only(reference,
 @settings(max_examples=60, deadline=None)
 @given(word=WORDS, sizes=sizes)
 def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
-    program = program_from(word, sizes, "0-58")
+    program = program_from(word, sizes, range(59))
     tasks = tasks_of(3, count=6)
     few, many = (TaskBlock(tasks, classification=False, lanes=lanes) for lanes in (4, 16))
     assert np.array_equal(few.fitnesses(program, 0), many.fitnesses(program, 0))
@@ -113,7 +113,7 @@ def test_results_do_not_depend_on_the_number_of_lanes(word, sizes):
 @given(word=WORDS, sizes=sizes, wanted=st.lists(st.booleans(), min_size=10, max_size=10))
 def test_a_task_does_not_depend_on_which_others_are_run(word, sizes, wanted):
     block = TaskBlock(tasks_of(4, count=10), classification=False, lanes=4)
-    program = program_from(word, sizes, "0-64")
+    program = program_from(word, sizes, range(65))
     whole, some = block.fitnesses(program, word, 2), block.fitnesses(program, word, 2, wanted)
     alone = [block.fitnesses(program, word, 2, [task == one for task in range(10)]) for one in np.flatnonzero(wanted)]
     assert np.array_equal(some[:-1][wanted, 0], whole[:-1][wanted, 0])

@@ -7,24 +7,26 @@ from hypothesis import strategies as st
 
 from setups.automl_zero.mutation import mutated, random_program
 from setups.automl_zero.program import Instruction, Memory, check, function_sizes, pack, unpack
-from setups.automl_zero.space import MUTATIONS, Space, parse_mutations, parse_operations
-from ufh_cli.core.rng import Rng
+from setups.automl_zero.space import MUTATIONS, Space, chosen_operations
+from ufh_cli.core.names import weights
+from ufh_cli.core.rng import Rng, cumulative
 
 WORDS = st.integers(0, 2**64 - 1)
 
 
 def make_space(operations="all", low=(1, 2, 0), high=(4, 5, 6), memory=(4, 5, 2)):
-    return Space(Memory(*memory), low, high, parse_operations(operations))
+    return Space(Memory(*memory), low, high, chosen_operations(operations))
 
 
 def child_of(program, word, space, mutations, probability=1.0, paper=False):
-    return mutated(program, word, space.encoded(), parse_mutations(mutations), probability, paper)
+    chances = cumulative(weights("mutations", mutations.split(","), MUTATIONS))
+    return mutated(program, word, space.encoded(), chances, probability, paper)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     word=WORDS,
-    operations=st.sampled_from(["all", "demo", "baseline", "paper", "1,56/2/57-59,0"]),
+    operations=st.sampled_from(["all", "demo", "baseline", "paper", ((1, 56), (2,), (57, 58, 59, 0))]),
     paper=st.booleans(),
 )
 def test_descendants_stay_in_the_space(word, operations, paper):
@@ -86,7 +88,7 @@ def test_functions_are_altered_equally_often_whatever_their_size():
 
 
 def test_function_without_operations_is_never_mutated():
-    space = make_space("/1/1", low=(0, 1, 1), high=(0, 3, 3))
+    space = make_space([[], [1], [1]], low=(0, 1, 1), high=(0, 3, 3))
     parent = pack([[], [Instruction(1, 0, 0, 1)], [Instruction(1, 0, 0, 1)]])
     children = {child_of(parent, word, space, "insert") for word in range(0, 2**64, 2**64 // 50)}
     assert parent not in children  # the empty function was never chosen
@@ -126,7 +128,7 @@ def test_probability_of_a_copy():
 
 
 def constant_factors(paper):
-    space = make_space("56/56/56", low=(1, 0, 0), high=(1, 0, 0))
+    space = make_space([[56], [56], [56]], low=(1, 0, 0), high=(1, 0, 0))
     parent = pack([[Instruction(56, out=1, constants=(2.0,))], [], []])
     factors = []
     for i in range(20000):
@@ -158,27 +160,25 @@ def test_constants_change_as_in_the_paper():
 
 
 def test_weights_of_mutations():
-    cumulative = parse_mutations("alter:3, randomize_function:3, insert:1, remove:2")
-    weights = dict(zip(MUTATIONS, np.diff(cumulative, prepend=0.0), strict=True))
-    assert weights["remove"] == pytest.approx(2 * weights["insert"])
-    assert weights["alter"] == pytest.approx(1 / 3)
-    assert weights["identity"] == 0.0
+    chances = cumulative(weights("mutations", ["alter:3", "randomize_function:3", "insert", "remove: 2"], MUTATIONS))
+    each = dict(zip(MUTATIONS, np.diff(chances, prepend=0.0), strict=True))
+    assert each["remove"] == pytest.approx(2 * each["insert"])
+    assert each["alter"] == pytest.approx(1 / 3)
+    assert each["identity"] == 0.0
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: parse_mutations("alter, insrt"), "did you mean 'insert'"),
-        (lambda: parse_mutations("alter:-1"), "positive number"),
-        (lambda: parse_mutations(""), "at least one"),
-        (lambda: parse_operations("baselin"), "did you mean 'baseline'"),
-        (lambda: parse_operations("0-65/1/1"), "0-64"),
-        (lambda: parse_operations("1,1/1/1"), "twice"),
+        (lambda: chosen_operations("baselin"), "did you mean 'baseline'"),
+        (lambda: chosen_operations([[65], [1], [1]]), "65 is not within 0 to 64"),
+        (lambda: chosen_operations([[-1], [1], [1]]), "-1 is not within 0 to 64"),
+        (lambda: chosen_operations([[1, 1], [1], [1]]), "twice"),
         (lambda: make_space(memory=(1, 1, 1)), "memory must have"),
         (lambda: make_space(memory=(4, 1, 1)), "needs more v addresses"),
         (lambda: make_space(memory=(4, 65, 1)), "64 vectors"),
         (lambda: make_space(low=(5, 5, 5), high=(4, 5, 5)), "cannot have 5 to 4"),
-        (lambda: make_space("/1/1"), "no operation"),
+        (lambda: make_space([[], [1], [1]]), "no operation"),
     ],
 )
 def test_bad_spaces(call, message):

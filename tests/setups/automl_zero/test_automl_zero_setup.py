@@ -21,7 +21,7 @@ CONFIGS = Path(__file__).parents[3] / "configs"
 
 SMALL = {
     "task": "linear", "features": 4, "tasks": 4, "train_examples": 50, "valid_examples": 30, "heldout_tasks": 3,
-    "memory": "8/10/3", "operations": "demo", "max_sizes": "10/10/10",
+    "memory": (8, 10, 3), "operations": "demo", "max_sizes": (10, 10, 10),
 }  # fmt: skip
 
 
@@ -44,14 +44,14 @@ def key(setup):
 @pytest.mark.parametrize(
     "options",
     [
-        {"initial": "random", "initial_sizes": "3/3/3"},
-        {"task": "nn2", "operations": "paper", "initial": "random", "initial_sizes": "3/6/6"},
+        {"initial": "random", "initial_sizes": (3, 3, 3)},
+        {"task": "nn2", "operations": "paper", "initial": "random", "initial_sizes": (3, 6, 6)},
         {
-            "initial": "random", "initial_sizes": "3/6/6",
+            "initial": "random", "initial_sizes": (3, 6, 6),
             "train_budget": 0.45, "hurdle_fitness": 0.2, "hurdle_tasks": 1,
         },
-        {"operations": "paper", "initial": "random", "initial_sizes": "3/6/6", "hurdle_tasks": 2},
-        {"initial": "random", "initial_sizes": "3/6/6", "train_budget": 0.45, "combine": "median"},
+        {"operations": "paper", "initial": "random", "initial_sizes": (3, 6, 6), "hurdle_tasks": 2},
+        {"initial": "random", "initial_sizes": (3, 6, 6), "train_budget": 0.45, "combine": "median"},
     ],
     ids=["demo", "paper", "budget and hurdle", "first stage", "budget and median"],
 )  # fmt: skip
@@ -222,12 +222,12 @@ def test_fixed_noise_makes_evaluations_deterministic():
 
 def test_first_programs(setup):
     assert function_sizes(setup.random_candidate(Rng.from_word(0))) == (0, 0, 0)
-    noops = make(initial_sizes="1/2/3").random_candidate(Rng.from_word(0))
+    noops = make(initial_sizes=(1, 2, 3)).random_candidate(Rng.from_word(0))
     assert noops == parse_program(
         "def Setup():\nnoop\ndef Predict():\nnoop\nnoop\ndef Learn():\n" + "noop\n" * 3, Memory(8, 10, 3)
     )
     rng = Rng.from_seed(0)
-    different = {make(initial="random", initial_sizes="2/2/2").random_candidate(rng) for _ in range(20)}
+    different = {make(initial="random", initial_sizes=(2, 2, 2)).random_candidate(rng) for _ in range(20)}
     assert len(different) == 20
 
 
@@ -255,13 +255,12 @@ def test_fingerprint_follows_the_data():
         ({"tasks": 0}, "tasks must be"),
         ({"train_examples": 0}, "train_examples must be"),
         ({"hash_examples": 31}, "hash_examples must be between 1 and 30"),
-        ({"memory": "8/10"}, 'three numbers like "10/2/8"'),
-        ({"memory": "100/10/3"}, "2 to 64 scalars"),
-        ({"max_sizes": "1/2/9999"}, "BackwardPass cannot have"),
-        ({"initial_sizes": "11/0/0"}, "initial_sizes must lie"),
+        ({"memory": (100, 10, 3)}, "2 to 64 scalars"),
+        ({"max_sizes": (1, 2, 9999)}, "BackwardPass cannot have"),
+        ({"initial_sizes": (11, 0, 0)}, "initial_sizes must lie"),
         ({"initial": "rand"}, "did you mean 'random'"),
         ({"operations": "demos"}, "did you mean 'demo'"),
-        ({"mutations": "altr"}, "did you mean 'alter'"),
+        ({"mutations": ("altr",)}, "did you mean 'alter'"),
         ({"mutation_probability": 1.5}, "mutation_probability must be"),
         ({"mutation_probability": float("nan")}, "mutation_probability must be"),
         ({"hurdle_tasks": 4, "hurdle_fitness": 0.5}, "hurdle_tasks must be between 0 and 3"),
@@ -269,7 +268,7 @@ def test_fingerprint_follows_the_data():
         ({"combine": "max"}, "combine must be one of"),
         ({"train_examples": 10**8, "tasks": 1000}, "tasks' data would take .* GiB, more than 4; take fewer tasks"),
         ({"heldout_valid_examples": 10**8, "heldout_tasks": 10**5}, "tasks' data would take"),
-        ({"features": 4096, "memory": "8/10/64", "train_examples": 30}, "matrices would take .* GiB"),
+        ({"features": 4096, "memory": (8, 10, 64), "train_examples": 30}, "matrices would take .* GiB"),
         ({"task": "binary", "images": "nowhere"}, "neither a file nor a folder; known are cifar10, digits"),
         ({"task": "binary", "train_examples": 5000}, "examples were asked for"),
     ],
@@ -293,7 +292,9 @@ def test_configurations_spell_out_every_option(path):
 
 def test_defaults_are_those_of_the_lite_configuration():
     lite = tomllib.loads((CONFIGS / "automl_zero-lite.toml").read_text(encoding="utf-8"))
-    assert lite["options"] == AutoMLZero.__init__.__kwdefaults__ | {"objectives": []}
+    assert AutoMLZero.__init__.__kwdefaults__ == {
+        name: tuple(value) if isinstance(value, list) else value for name, value in lite["options"].items()
+    }
 
 
 def test_importing_the_setup_is_cheap():

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from setups.automl_zero.mutation import random_program
 from setups.automl_zero.operations import OPERATIONS
 from setups.automl_zero.program import Instruction, Memory, check, constant_count, pack, unpack
-from setups.automl_zero.space import Space, parse_operations
+from setups.automl_zero.space import Space, chosen_operations
 from setups.automl_zero.text import format_instruction, format_program, parse_instruction, parse_program
 
 MEMORY = Memory(5, 9, 3)
-SPACE = Space(MEMORY, (0, 0, 0), (99, 99, 99), parse_operations("all"))
+SPACE = Space(MEMORY, (0, 0, 0), (99, 99, 99), chosen_operations("all"))
 
 # The paper's Figure 2, but that ReLU's zero is a vector that stays 0, as the language has it.
 FIGURE_2 = """

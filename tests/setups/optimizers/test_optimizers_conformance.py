@@ -7,7 +7,7 @@ import pytest
 from setups.optimizers import Optimizers
 from ufh_cli.testing import CHECKS
 
-_QUICK = {"tasks": "softmax, quadratic"}
+_QUICK = {"tasks": ("softmax", "quadratic")}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

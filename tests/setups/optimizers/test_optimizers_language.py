@@ -12,13 +12,14 @@ from setups.optimizers.examples import make_examples
 from setups.optimizers.execute import run
 from setups.optimizers.functions import ARITY, CBRT, INVERT, function_set
 from setups.optimizers.known import OPTIMIZERS, known_program
-from setups.optimizers.mutation import MUTATIONS, mutated, parse_mutations, random_program
+from setups.optimizers.mutation import mutated, random_program
 from setups.optimizers.program import Statement, check, pack, size, unpack
 from setups.optimizers.text import format_program, parse_program
-from ufh_cli.core.rng import Rng
+from ufh_cli.core.rng import Rng, cumulative
 
 ALL = function_set("all")
-THREE = parse_mutations("insert, delete, modify")
+THREE = cumulative([1, 1, 1, 0])
+ONLY_CONSTANT = cumulative([0, 0, 0, 1])  # of `MUTATIONS`
 EXAMPLES = make_examples(12, 16)
 HEAD, TAIL = "def train(w, g, m, v, lr):\n", "\n  return update, m, v"
 
@@ -148,7 +149,7 @@ def test_each_mutation_is_one_change_and_all_three_are_equally_likely():
 
 def test_constants_alone_change_nothing_else():
     rng = Rng.from_seed(3)
-    kinds = parse_mutations("constant")
+    kinds = ONLY_CONSTANT
     parent = known_program("adamw")
     factors = []
     for _ in range(500):
@@ -166,7 +167,7 @@ def test_constants_alone_change_nothing_else():
 
 
 def test_constants_stay_within_their_bounds():
-    kinds = parse_mutations("constant")
+    kinds = ONLY_CONSTANT
     rng = Rng.from_seed(4)
     one = program("update = g * 9e9")
     for _ in range(200):
@@ -207,7 +208,7 @@ def test_a_program_at_the_limit_does_not_grow_and_one_that_cannot_change_is_copi
     full = descendants(400, longest=12)
     assert max(size(one) for one in full) == 12
     bare = pack([Statement(ARITY.tolist().index(1), 5, (1,))])  # its one argument can become w, m or v
-    only = parse_mutations("constant")
+    only = ONLY_CONSTANT
     assert mutated(bare, 1, only, ALL, False, 60) == bare
 
 
@@ -266,15 +267,3 @@ def test_bad_text_is_one_line(text, message):
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         parse_program(text)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["insrt", "insert:x", "insert:-1", "insert:0", "", "insert:nan"])
-def test_bad_mutations_are_one_line(text):
-    with pytest.raises(ValueError, match=r"^mutations: "):
-        parse_mutations(text)
-
-
-def test_weights_of_mutations():
-    cumulative = parse_mutations("insert:3, constant:1")
-    np.testing.assert_allclose(cumulative, [0.75, 0.75, 0.75, 1.0])
-    assert len(MUTATIONS) == len(cumulative)

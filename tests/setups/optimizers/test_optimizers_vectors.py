@@ -173,7 +173,7 @@ def train(w, g, m, v, lr):
 @pytest.mark.parametrize("text", ["adamw", "lion", "program4", EVERYTHING], ids=lambda text: text[:8].strip())
 def test_the_exported_torch_optimizer_takes_the_same_steps(text, example, tmp_path):
     torch = pytest.importorskip("torch")
-    setup, (weights, gradients, rates) = Optimizers(tasks="quadratic"), example
+    setup, (weights, gradients, rates) = Optimizers(tasks=("quadratic",)), example
     setup.export(setup.parse(text), tmp_path / "found.py", Rng.from_seed(0))
     parameters = [torch.nn.Parameter(torch.tensor(part)) for part in (weights[:12].reshape(3, 4), weights[12:])]
     optimizer = load(tmp_path / "found.py").FoundOptimizer(parameters, lr=1.0)
@@ -188,7 +188,7 @@ def test_the_exported_torch_optimizer_takes_the_same_steps(text, example, tmp_pa
 @pytest.mark.parametrize("text", ["lion", EVERYTHING], ids=["lion", "everything"])
 def test_the_exported_optax_transformation_takes_the_same_steps(text, example, tmp_path):
     jax, optax = pytest.importorskip("jax"), pytest.importorskip("optax")
-    setup, (weights, gradients, rates) = Optimizers(tasks="quadratic"), example
+    setup, (weights, gradients, rates) = Optimizers(tasks=("quadratic",)), example
     setup.export(setup.parse(text), tmp_path / "found.py", Rng.from_seed(0))
     made = load(tmp_path / "found_optax.py").found_optimizer(lambda count: jax.numpy.asarray(rates)[count])
     params = {"a": jax.numpy.asarray(weights[:12].reshape(3, 4)), "b": jax.numpy.asarray(weights[12:])}
@@ -203,7 +203,7 @@ def test_the_exported_optax_transformation_takes_the_same_steps(text, example, t
 
 @pytest.mark.parametrize("text", [*OPTIMIZERS, EVERYTHING], ids=lambda text: text[:8].strip())
 def test_exported_source_is_python(text, tmp_path):
-    setup = Optimizers(tasks="quadratic")
+    setup = Optimizers(tasks=("quadratic",))
     said = setup.export(setup.parse(text), tmp_path / "found.py", Rng.from_seed(0))
     for name in ("found.py", "found_optax.py"):
         source = (tmp_path / name).read_text(encoding="utf-8")

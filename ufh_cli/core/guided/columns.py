@@ -1,0 +1,197 @@
+"""A graph as a row of numbers for a model: what it counts, how it hangs together, what its neighbourhoods look like.
+
+The neighbourhoods are the labels of Weisfeiler and Lehman: a node's operation, then (twice) mixed with those of the
+nodes around it, and counted in buckets. All columns are the same for isomorphic graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from ufh_cli.core.setup import Setup
+
+_WHOLE = 10  # columns of the graph as a whole
+_PAIRS = 64  # buckets of pairs of operations, where there are more
+_LABELS = 32  # buckets of the labels of a round
+_ROUNDS = 2
+_MOST = 255.0
+_FIRST_ROWS = 1024
+
+
+@nb.njit("uint64(uint64)", cache=True, inline="always")
+def _mixed(z):
+    z = (z ^ (z >> nb.uint64(30))) * nb.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> nb.uint64(27))) * nb.uint64(0x94D049BB133111EB)
+    return z ^ (z >> nb.uint64(31))
+
+
+@nb.njit("void(int64[::1], int64[:, ::1], float32[::1])", cache=True)
+def _count_whole(nodes, edges, row):
+    """Fill the columns of the whole: sizes, degrees, paths."""
+    n = nodes.size
+    into, out = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    back = 0
+    for e in range(len(edges)):
+        source, target = edges[e, 0], edges[e, 1]
+        into[target] += 1
+        out[source] += 1
+        back += source >= target
+    # Of the paths that end at a node: the longest, the shortest that begins at node 0, and how many begin there.
+    longest, shortest, paths = np.zeros(n), np.full(n, _MOST), np.zeros(n)
+    shortest[0], paths[0] = 0.0, 1.0
+    for node in range(n):
+        for e in range(len(edges)):
+            source = edges[e, 0]
+            if edges[e, 1] == node and source < node:
+                longest[node] = max(longest[node], longest[source] + 1.0)
+                shortest[node] = min(shortest[node], shortest[source] + 1.0)
+                paths[node] += paths[source]
+    row[0], row[1], row[2] = n, len(edges), back
+    row[3], row[4], row[5] = longest.max(), shortest[n - 1], min(paths[n - 1], _MOST)
+    row[6], row[7] = into.max(), out.max()
+    row[8], row[9] = (into == 0).sum(), (out == 0).sum()
+
+
+@nb.njit("void(int64[::1], int64[:, ::1], int64, float32[::1])", cache=True)
+def _count_operations(nodes, edges, operations, row):
+    """Fill the columns of operations: how many, their degrees, how many in a line, and pairs along edges."""
+    n, pairs = nodes.size, row.size - 4 * operations
+    for node in range(n):
+        row[nodes[node]] += 1
+    for e in range(len(edges)):
+        source, target = nodes[edges[e, 0]], nodes[edges[e, 1]]
+        row[operations + target] += 1
+        row[2 * operations + source] += 1
+        pair = source * operations + target
+        if pairs < operations * operations:
+            pair = np.int64(_mixed(np.uint64(pair + 1)) % np.uint64(pairs))
+        row[4 * operations + pair] += 1
+    in_line = np.zeros((n, operations))  # on the path to a node that has most of an operation
+    for node in range(n):
+        for e in range(len(edges)):
+            source = edges[e, 0]
+            if edges[e, 1] == node and source < node:
+                for operation in range(operations):
+                    in_line[node, operation] = max(in_line[node, operation], in_line[source, operation])
+        in_line[node, nodes[node]] += 1
+        for operation in range(operations):
+            row[3 * operations + operation] = max(row[3 * operations + operation], in_line[node, operation])
+
+
+@nb.njit("void(int64[::1], int64[:, ::1], float32[::1])", cache=True)
+def _count_labels(nodes, edges, row):
+    """Fill the buckets of two rounds of labels."""
+    n = nodes.size
+    labels = np.empty(n, np.uint64)
+    for node in range(n):
+        labels[node] = _mixed(np.uint64(nodes[node] + 1))
+    for turn in range(_ROUNDS):
+        around = np.zeros(n, np.uint64)
+        for e in range(len(edges)):
+            source, target = edges[e, 0], edges[e, 1]
+            around[target] += _mixed(labels[source])
+            around[source] += _mixed(labels[target] + np.uint64(1))
+        for node in range(n):
+            labels[node] = _mixed(labels[node] * np.uint64(3) + around[node])
+            row[turn * _LABELS + np.int64(labels[node] % np.uint64(_LABELS))] += 1
+
+
+@nb.njit("void(float64[:, ::1], float32[::1])", cache=True)
+def _summarise_values(values, row):
+    """Fill least, mean and most of each value over the nodes, on a scale that no magnitude overflows."""
+    for k in range(values.shape[1]):
+        least, most, total = np.inf, -np.inf, 0.0
+        for node in range(len(values)):
+            value = values[node, k]
+            value = 0.0 if np.isnan(value) else np.sign(value) * np.log1p(min(abs(value), 1e300))
+            least, most, total = min(least, value), max(most, value), total + value
+        row[3 * k], row[3 * k + 1], row[3 * k + 2] = least, total / len(values), most
+
+
+@nb.njit("int64(int64[::1], int64[:, ::1], float64[:, ::1], int64, int64, float32[::1])", cache=True)
+def _fill(nodes, edges, values, operations, pairs, row):
+    """Fill a row of zeros; answers with 0, or with what is wrong, for `_refusal`."""
+    n = nodes.size
+    if n == 0:
+        return 1
+    for node in range(n):
+        if nodes[node] < 0 or nodes[node] >= operations:
+            return 2
+    for e in range(len(edges)):
+        if min(edges[e, 0], edges[e, 1]) < 0 or max(edges[e, 0], edges[e, 1]) >= n:
+            return 3
+    counted = _WHOLE + 4 * operations + pairs
+    labelled = counted + _ROUNDS * _LABELS
+    _count_whole(nodes, edges, row[:_WHOLE])
+    _count_operations(nodes, edges, operations, row[_WHOLE:counted])
+    _count_labels(nodes, edges, row[counted:labelled])
+    _summarise_values(values, row[labelled:])
+    return 0
+
+
+class GraphColumns:
+    """The columns of a setup's candidates.
+
+    Where a setup says that its structural keys are few, the columns of each structure are derived once.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._values: int | None = None  # how many a node
+        self._known: dict[Hashable, int] = {}
+        self._table = np.empty((0, 0), np.float32)
+
+    def of(self, candidates: Sequence[Any]) -> np.ndarray:
+        """Shape (candidates, columns), float32."""
+        if not self._setup.few_structures:
+            return np.stack([self._derive(candidate) for candidate in candidates])
+        structure, known = self._setup.structural_key, self._known
+        try:
+            return self._table.take([known[structure(candidate)] for candidate in candidates], 0)
+        except KeyError:
+            for candidate in candidates:
+                self._remember(structure(candidate), candidate)
+        return self.of(candidates)
+
+    def _remember(self, place: Hashable, candidate: Any) -> None:
+        if place in self._known:
+            return
+        row, number = self._derive(candidate), len(self._known)
+        if number >= len(self._table):
+            grown = np.empty((max(2 * number, _FIRST_ROWS), row.size), np.float32)
+            if number:
+                grown[:number] = self._table
+            self._table = grown
+        self._table[number] = row
+        self._known[place] = number
+
+    def _derive(self, candidate: Any) -> np.ndarray:
+        graph = self._setup.graph(candidate)
+        if graph is None:
+            raise ValueError("the setup told the graphs of some candidates and has none of another")
+        operations = len(self._setup.operations)
+        nodes = np.ascontiguousarray(graph.operations, np.int64)
+        edges = np.ascontiguousarray(graph.edges, np.int64).reshape(-1, 2)
+        values = np.ascontiguousarray(graph.values, np.float64)
+        if not values.size:
+            values = values.reshape(nodes.size, 0)
+        if values.ndim != 2 or len(values) != nodes.size or self._values not in (None, values.shape[1]):
+            raise ValueError("a graph's values must be a row a node, equally many for all candidates")
+        self._values = values.shape[1]
+        pairs = min(operations**2, _PAIRS)
+        row = np.zeros(_WHOLE + 4 * operations + pairs + _ROUNDS * _LABELS + 3 * self._values, np.float32)
+        if wrong := _fill(nodes, edges, values, operations, pairs, row):
+            raise ValueError(_refusal(wrong, nodes.size, operations))
+        return row
+
+
+def _refusal(wrong: int, nodes: int, operations: int) -> str:
+    return (
+        "a graph needs at least one node",
+        f"a graph's operations must be from 0 to {operations - 1}, the last that Setup.operations names",
+        f"a graph's edges must join its nodes, which are 0 to {nodes - 1}",
+    )[wrong - 1]
