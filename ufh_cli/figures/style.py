@@ -17,7 +17,7 @@ from typing import Any
 
 from ufh_cli.analyses.baseline import condition_label, conditions
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
-from ufh_cli.configuration.errors import InputError
+from ufh_cli.configuration.errors import InputError, printable
 from ufh_cli.files import put, write_whole
 
 COLOURS = (
@@ -38,7 +38,7 @@ _TECHNIQUES: dict[str, tuple[str, str, Any, str]] = {
     "best-fec": ("best of FEC", "#8a5a2b", (0, (8, 2)), "X"),
     "fcm": ("FCM", "#30638e", "-.", "v"),
     "tabulist": ("tabulist", "#7b5ea7", ":", "P"),
-    "guided": ("guided", "#3a7d44", (0, (1, 2)), "*"),
+    "guided": ("guided", "#3a7d44", (0, (1, 2)), "<"),
 }
 
 
@@ -201,14 +201,16 @@ def figure(
     spines = {"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25}
     # A dollar is one, for names and texts may be anybody's.
     rest = {"legend.frameon": False, "svg.hashsalt": out.name, "text.parse_math": False}
-    with plt.rc_context({**letters, **spines, **rest}):
+    with plt.rc_context({**letters, **spines, **rest}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # it would repeat what steers terminals
         fig, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", sharey=share_y)
         try:
             if look.title:
-                fig.suptitle(look.title, wrap=True)
+                _fold(fig.suptitle(look.title), fig.bbox.width, "width")
             if notice:
                 write_below(fig, notice, size=6.5 if width >= _NARROW else 5.0, color="#555555")
             yield fig, axes
+            _show_texts(fig)
             _fold_labels(fig)
             _save(fig, out)
         finally:
@@ -219,9 +221,16 @@ def write_below(fig: Any, text: str, **options: Any) -> None:
     """Write a line, or some, below all axes and above what was written there before; the axes leave it free."""
     engine = fig.get_layout_engine()
     left, foot, width, height = engine.get()["rect"]
-    written = fig.text(0.5, foot + 0.01, text, ha="center", va="bottom", wrap=True, **options)
+    written = fig.text(0.5, foot + 0.01, text, ha="center", va="bottom", **options)
+    _fold(written, fig.bbox.width, "width")
     taken = min(0.01 + written.get_window_extent().height / fig.bbox.height, height / 2)
     engine.set(rect=(left, foot + taken, width, height - taken))
+
+
+def _show_texts(fig: Any) -> None:
+    """Spell out what is no letter, such as an escape: there is no glyph for it, and no place in an SVG file."""
+    for text in fig.findobj(lambda one: hasattr(one, "set_text") and not one.get_text().isprintable()):
+        text.set_text(printable(text.get_text()))
 
 
 def _fold_labels(fig: Any) -> None:
@@ -238,10 +247,15 @@ def _fold_labels(fig: Any) -> None:
             (axes.xaxis.label, frame.width, "width"),
             (axes.yaxis.label, frame.height, "height"),
         ):
-            length = getattr(label.get_window_extent(), side)
-            if length > longest > 0:
-                text = label.get_text()
-                label.set_text(textwrap.fill(text, max(int(0.95 * len(text) * longest / length), 8)))
+            _fold(label, longest, side)
+
+
+def _fold(text: Any, longest: float, side: str) -> None:
+    """Have a text in lines where its `side` is longer than so many pixels."""
+    length = getattr(text.get_window_extent(), side)
+    if length > longest > 0:
+        words = text.get_text()
+        text.set_text(textwrap.fill(words, max(int(0.95 * len(words) * longest / length), 8)))
 
 
 def _pyplot() -> Any:
@@ -265,9 +279,7 @@ def _save(fig: Any, out: Path) -> None:
         drawn = io.BytesIO()
         form = out.suffix[1:].lower()
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # it would repeat what steers terminals
-            fig.savefig(drawn, format=form, dpi=_LOOK.get().dpi, metadata=undated)
+        fig.savefig(drawn, format=form, dpi=_LOOK.get().dpi, metadata=undated)
         write_whole(out, lambda file: put(file, drawn.getvalue()))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
