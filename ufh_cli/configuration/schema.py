@@ -63,6 +63,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]  # also written 1e6
 OptionalWhole = Annotated[int | None, BeforeValidator(_none_word), BeforeValidator(_whole)]
 OptionalFloat = Annotated[float | None, BeforeValidator(_none_word)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
+OptionalFloats = Annotated[tuple[float, ...] | None, BeforeValidator(_tuples), BeforeValidator(_none_word)]
 
 
 class _Section(BaseModel):
@@ -132,6 +133,7 @@ class BudgetConfig(_Section):
     cost: OptionalFloat = Field(default=None, gt=0)
     candidates: OptionalWhole = Field(default=None, ge=1)
     target_fitness: OptionalFloat = None
+    target_objectives: OptionalFloats = None
 
 
 class ExperimentConfig(_Section):
