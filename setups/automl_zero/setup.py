@@ -7,7 +7,7 @@ from typing import ClassVar, TypedDict
 
 import numpy as np
 
-from setups.automl_zero import effects
+from setups.automl_zero import effects, graph
 from setups.automl_zero.block import TaskBlock, combined, lanes_for, table_size
 from setups.automl_zero.examples import NEURAL_NETWORK
 from setups.automl_zero.images import load_images
@@ -24,6 +24,7 @@ from setups.automl_zero.tasks import (
     search_pairs,
 )
 from setups.automl_zero.text import format_program, parse_program
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
@@ -108,6 +109,7 @@ class AutoMLZero(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "examples"
+    operations: ClassVar[tuple[str, ...]] = graph.NAMES
 
     def __init__(
         self,
@@ -300,6 +302,10 @@ class AutoMLZero(Setup[Program]):
     def structural_key(self, candidate: Program) -> Program:
         """The packed program itself: equal code, equal key."""
         return candidate
+
+    def graph(self, candidate: Program) -> Graph:
+        """The live instructions: who writes what another reads."""
+        return graph.program_graph(candidate)
 
     def fingerprint(self) -> str:
         """The kind of the tasks and a digest of all their data."""

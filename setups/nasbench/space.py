@@ -33,6 +33,7 @@ from setups.nasbench.enumeration import (
     build_table,
 )
 from ufh_cli.core.compiled import splitmix64, word_below
+from ufh_cli.files import put, reading, write_whole
 
 # The space is one mathematical object, so its table has one digest; a file or an enumeration with another one is wrong.
 _TABLE_DIGEST = 0xF872BA2F39E3D2B5
@@ -199,12 +200,12 @@ class Space:
     def load(cls, path: str | os.PathLike[str]) -> Space:
         """Map a file that `save` wrote into memory; `ValueError` when it is torn, foreign or of another version."""
         header = _file_header()
-        with open(path, "rb") as file:
-            start, size = file.read(len(header)), os.fstat(file.fileno()).st_size
         refusal = f"{path} is not a whole table of the NAS-Bench-101 space; delete it to have it built again"
-        if start != header or size != len(header) + 4 * TABLE_SIZE:
-            raise ValueError(refusal)
-        table = np.memmap(path, dtype="<u4", mode="r", offset=len(header), shape=(TABLE_SIZE,))
+        with reading(Path(path), None) as file:
+            start, size = file.read(len(header)), os.fstat(file.fileno()).st_size
+            if start != header or size != len(header) + 4 * TABLE_SIZE:
+                raise ValueError(refusal)
+            table = np.memmap(file, dtype="<u4", mode="r", offset=len(header), shape=(TABLE_SIZE,))
         try:
             return cls(np.asarray(table).astype(np.uint32, copy=False))
         except ValueError as error:
@@ -212,15 +213,8 @@ class Space:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the table as an .npy file of little-endian uint32; another process never sees half of it."""
-        target = Path(path)
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        try:
-            with open(temporary, "wb") as file:
-                file.write(_file_header())
-                self._table.astype("<u4", copy=False).tofile(file)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        content = _file_header() + self._table.astype("<u4", copy=False).tobytes()
+        write_whole(Path(path), lambda file: put(file, content), f".{os.getpid()}.part")
 
 
 def _bind(function: Callable[..., int], table: np.ndarray) -> Callable[..., int]:

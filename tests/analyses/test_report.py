@@ -76,6 +76,21 @@ def test_verdicts_follow_the_tests(experiment: Run, tmp_path: Path) -> None:
     assert find(shorter | {"expect": "equal"}, tmp_path).agrees == "no"
 
 
+def test_unequal_budgets_are_compared_only_where_the_claim_says_so(experiment: Run, tmp_path: Path) -> None:
+    for name, cost in (("short", 20.0), ("long", 300.0)):
+        experiment(name, over=["technique=fec"], trials=20, budget={"cost": cost})
+    claim = {"measure": "between", "quantity": "best_fitness", "series": ["short", "long"]}
+    with pytest.raises(InputError, match="different budgets"):
+        find(claim, tmp_path)
+    found = find(claim | {"budgets": "any"}, tmp_path)
+    assert found.agrees == "yes"
+    assert "fec (short), cost 20 → fec (long), cost 300:" in found.measured
+    with pytest.raises(InputError, match="auc is of a budget"):
+        find(claim | {"budgets": "any", "quantity": "auc"}, tmp_path)
+    with pytest.raises(InputError, match="budgets must be 'equal' or 'any', got 'all'"):
+        find(claim | {"budgets": "all"}, tmp_path)
+
+
 def test_several_pairs_of_one_claim_are_adjusted_after_holm(experiment: Run, tmp_path: Path) -> None:
     experiment("costs", over=["hash.cost=20,3,0.1"], technique="fec", trials=12)
     pairs = [("costs:hash.cost=20", "costs:hash.cost=0.1"), ("costs:hash.cost=3", "costs:hash.cost=0.1")]
@@ -200,6 +215,16 @@ def test_trials_that_are_not_run_or_not_finished_have_no_verdict(experiment: Run
     shutil.rmtree(tmp_path / "one")
     experiment(trials=2, seed=9)
     assert page(tmp_path, more) == measured
+
+
+def test_figures_and_tables_are_shown_once_they_are_made(tmp_path: Path) -> None:
+    shown = PLANNED.replace("run =", 'image = "one.png"\ntable = "one.csv"\nrun =')
+    assert "one.png" not in page(tmp_path, shown)
+    (tmp_path / "one.png").touch()
+    (tmp_path / "one.csv").write_text("bits,keys\n1,2\n", encoding="utf-8")
+    text = page(tmp_path, shown)
+    assert "![The first](one.png)" in text
+    assert "| bits | keys |\n| --- | --- |\n| 1 | 2 |\n" in text
 
 
 def test_a_sweep_that_has_not_reached_a_cell_is_not_finished(experiment: Run, tmp_path: Path) -> None:

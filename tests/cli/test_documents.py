@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import tomllib
@@ -16,6 +17,7 @@ from ufh_cli.analyses.claims import read_claims
 from ufh_cli.commands.cli import app
 from ufh_cli.commands.options import KIND_NAMES
 from ufh_cli.configuration.schema import ExperimentConfig, config_directory
+from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.figures.kinds import KINDS
 
 README = Path(ufh_cli.__file__).parents[1] / "README.md"
@@ -54,6 +56,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found += keys(field.annotation, f"{name}.")
+        elif name == "guided":
+            found += [f"guided.{parameter}" for parameter in inspect.signature(Guidance).parameters]
         elif name not in ("search", "options"):
             found.append(prefix + name)
     return found

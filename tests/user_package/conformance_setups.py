@@ -166,6 +166,11 @@ class SaysNothing(Numbers):
         return " "
 
 
+class RedundantInPercent(Numbers):
+    def redundancy(self, candidate: int) -> float:
+        return 50.0
+
+
 class NoUnit(Numbers):
     cost_unit = ""
 

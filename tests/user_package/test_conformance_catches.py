@@ -52,6 +52,7 @@ from conformance_setups import (
     ParsesAnother,
     ParsesAnotherOfCoarseStructure,
     ProposesByItsOwnStream,
+    RedundantInPercent,
     RemembersCalls,
     SaysNothing,
 )
@@ -62,7 +63,7 @@ from ufh_cli.core.setup import Setup
 WRONG = [
     (SpeltBeyondItsDigits, testing.check_graphs, "operations must be from 0 to 7"),
     (SpeltByTheTurn, testing.check_graphs, "changed, or another instance"),
-    (AllSpeltAlike, testing.check_graphs, "all alike"),
+    (AllSpeltAlike, testing.check_graphs, "still has the graph of another"),
     (SpeltUnlikeItsStructure, testing.check_graphs, "same structural key have graphs that differ"),
     (ObjectiveMissing, testing.check_objectives, "objectives_of found 1"),
     (ObjectiveNotANumber, testing.check_objectives, "not a number"),
@@ -84,6 +85,7 @@ WRONG = [
     (ParsesAnother, testing.check_descriptions, "parse reads another candidate"),
     (ParsesAnotherOfCoarseStructure, testing.check_descriptions, "parse reads another candidate"),
     (SaysNothing, testing.check_descriptions, "no text"),
+    (RedundantInPercent, testing.check_descriptions, "redundancy is 50.0, which is no fraction"),
     (ChangesTheParent, testing.check_mutation_leaves_the_parent_alone, "mutate changed the parent"),
     (ForgetsOnPickling, testing.check_candidates_survive_pickling, "pickled copy"),
     (DrawsWhileHashing, testing.check_hashable_outputs, "changed between two calls"),

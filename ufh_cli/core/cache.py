@@ -81,6 +81,10 @@ class FunctionalEquivalenceCache:
         fitness = self.lookup(key)
         return self.store(key, evaluate()) if fitness is None else fitness
 
+    def knows(self, key: Hashable) -> bool:
+        """Whether there is an entry of `key`; unlike a look-up this neither counts, nor forgets, nor draws."""
+        return key in self._entries
+
     def warm(self, evaluations: Iterable[tuple[Hashable, Any]]) -> None:
         """Take in what an earlier search found: keys and evaluations, in the order of that search."""
         for key, fitness in evaluations:

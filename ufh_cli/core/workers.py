@@ -8,7 +8,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -118,8 +118,21 @@ class WrongCost(ValueError):
     """What a setup says that an evaluation cost, or found, cannot be reckoned with."""
 
 
-class EvaluationFailed(RuntimeError):
-    """What the setup's evaluation raised, with whose it was; the error itself is the cause."""
+class SetupFailed(RuntimeError):
+    """What the setup's own code raised, with what it was to do; the error itself is the cause."""
+
+    @classmethod
+    def of(cls, doing: str, error: Exception) -> Self:
+        """Of the `error` that `doing` something raised."""
+        what = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
+        failed = cls(f"{doing} raised {what}")
+        # A cause does not survive the way from another process, a note does.
+        failed.add_note("".join(traceback.format_exception(error)))
+        return failed
+
+
+class EvaluationFailed(SetupFailed):
+    """It was to evaluate a candidate."""
 
 
 def evaluate_as_asked(
@@ -145,19 +158,26 @@ def evaluate_as_asked(
     except (MemoryError, WrongCost):
         raise
     except Exception as error:  # of every kind: it is the code of whoever wrote the setup
-        raise _failed(setup, candidate, error) from error
+        raise EvaluationFailed.of(f"the evaluation of {_whose(setup, candidate)!r}", error) from error
 
 
-def _failed(setup: Setup, candidate: Any, error: Exception) -> EvaluationFailed:
-    what = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
-    failed = EvaluationFailed(f"the evaluation of {_whose(setup, candidate)!r} raised {what}")
-    # A cause does not survive the way from another process, a note does.
-    failed.add_note("".join(traceback.format_exception(error)))
-    return failed
+def reevaluate_as_asked(setup: Setup, candidate: Any, rng: Rng) -> float:
+    """The fitness of `candidate` on unseen data; `WrongCost` when it is no number, `SetupFailed` as above."""
+    try:
+        found = setup.reevaluate(candidate, rng)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise SetupFailed.of(f"the re-evaluation of {_whose(setup, candidate)!r}", error) from error
+    return real_number(setup, candidate, "fitness on unseen data", found)
 
 
 def _whose(setup: Setup, candidate: Any) -> str:
-    text = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
+    try:
+        text = setup.describe(candidate)
+    except Exception:  # there is something worse to tell
+        text = repr(candidate)
+    text = textwrap.shorten(text, 200, placeholder=" …")
     return text[:200] + " …" * (len(text) > 202)
 
 

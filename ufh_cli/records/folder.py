@@ -18,6 +18,7 @@ from typing import Any
 from ufh_cli import __version__
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.schema import check_written, differences, read_toml
+from ufh_cli.configuration.sweep import make_cells
 from ufh_cli.core.techniques import GUIDED
 from ufh_cli.files import read_text
 
@@ -27,12 +28,16 @@ TRIAL_COLUMNS = (
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 STOPPED = "stopped"  # a further column where there are hurdles
-GUIDANCE = ("predictions", "rejected", "asked", "at_once", "children", "better", "online_auc", "model_seconds")
+_ALONG = ("online_auc", "better_share")
+GUIDANCE = (
+    "predictions", "rejected", "asked", "at_once", "skipped", "children",
+    *(name + quarter for name in _ALONG for quarter in ("", "_1", "_2", "_3", "_4")), "model_seconds",
+)  # fmt: skip
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
-    "online_auc", "model_seconds",
+    *GUIDANCE[6:],
 }  # fmt: skip
 _FINITE_COLUMNS = {"cost", "wall_seconds", "model_seconds"}
 _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
@@ -156,11 +161,22 @@ def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance
         return [f"{name} without experiment.toml" for name in _OUTCOMES if os.path.exists(path / name)]
     old = read_experiment(path)
     before = old.pop("provenance", {})
-    lines = differences(decisive(old, provenance), decisive(experiment, provenance))
+    lines = differences(decisive(_completed(old), provenance), decisive(experiment, provenance))
     for what, default in (("data", ""), ("warm", {}), ("class", ""), ("source", "")):
         if before.get(what, default) != provenance.get(what, default):
             lines.append(f"{what}: {before.get(what, default)!r} there, {provenance.get(what, default)!r} now")
     return lines
+
+
+def _completed(experiment: dict[str, Any]) -> dict[str, Any]:
+    """The same with the defaults of keys that were not there yet when it was written."""
+    over = experiment.get("over", {})
+    tables = {key: value for key, value in experiment.items() if key != "over"}
+    try:
+        cell = make_cells(tables, {key: values[:1] for key, values in over.items()}, "")[0]
+    except InputError:  # it has keys that are no longer there, which the differences name
+        return experiment
+    return cell.config.as_dict() | ({"over": over} if over else {})
 
 
 def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,32 +260,40 @@ def _read_entries(path: Path, is_right: Callable[[Mapping[str, Any]], bool], wha
     try:
         entries = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and is_right(entry) for entry in entries):
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and _names_a_trial(entry) and _has_texts(entry) and is_right(entry) for entry in entries
+    ):
         raise InputError(f"{path}: not a list of {what}")
     return entries
+
+
+def _names_a_trial(entry: Mapping[str, Any]) -> bool:
+    return type(trial := entry.get("trial")) is int and 0 <= trial < 1 << 63
+
+
+def _has_texts(entry: Mapping[str, Any]) -> bool:
+    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))
 
 
 def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
     objectives = entry.get("objectives")
     return (
-        type(entry.get("trial")) is int
-        and isinstance(objectives, dict)
+        isinstance(objectives, dict)
         and len(objectives) > 1
         and all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in objectives.values())
-        and isinstance(entry.get("description"), str)
-        and isinstance(entry.get("key", ""), str)
+        and "description" in entry
     )
 
 
 def _is_best(entry: Mapping[str, Any]) -> bool:
-    if type(trial := entry.get("trial")) is not int or not 0 <= trial < 1 << 63:
-        return False
-    if "fitness" not in entry:
-        return True  # a trial whose budget ended before its first candidate was finished
+    # There is no fitness of a trial whose budget ended before its first candidate was finished.
+    return "fitness" not in entry or all(_is_a_number(entry.get(name)) for name in ("fitness", "reevaluated_fitness"))
+
+
+def _is_a_number(value: Any) -> bool:
     try:
-        float(entry["fitness"])
-        float(entry["reevaluated_fitness"])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        float(value)
+    except (TypeError, ValueError, OverflowError):
         return False
-    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))
+    return True
