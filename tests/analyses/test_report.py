@@ -217,6 +217,16 @@ def test_trials_that_are_not_run_or_not_finished_have_no_verdict(experiment: Run
     assert page(tmp_path, more) == measured
 
 
+def test_figures_and_tables_are_shown_once_they_are_made(tmp_path: Path) -> None:
+    shown = PLANNED.replace("run =", 'image = "one.png"\ntable = "one.csv"\nrun =')
+    assert "one.png" not in page(tmp_path, shown)
+    (tmp_path / "one.png").touch()
+    (tmp_path / "one.csv").write_text("bits,keys\n1,2\n", encoding="utf-8")
+    text = page(tmp_path, shown)
+    assert "![The first](one.png)" in text
+    assert "| bits | keys |\n| --- | --- |\n| 1 | 2 |\n" in text
+
+
 def test_a_sweep_that_has_not_reached_a_cell_is_not_finished(experiment: Run, tmp_path: Path) -> None:
     experiment()
     trials = tmp_path / "one" / "trials.csv"

@@ -64,6 +64,7 @@ SETTINGS = {
     "search.tournament_size=0": ["tournament_size", "0"],
     "search.fresh_probability=1.0": ["fresh_probability", "1.0"],
     "search.restart=-1": ["restart", "-1"],
+    "search.ties=oldest": ["search.ties", "'random' or 'newest'", "oldest"],
     "options.terms=0": ["terms", "0", "polynomials"],
     "options.terms=few": ["options.terms", "few"],
     "options=5": ["options", "5"],

@@ -137,13 +137,50 @@ def test_equals_win_equally_often(method, tournament: int, best) -> None:
     assert chisquare([wins[place] for place in best]).pvalue > FAIR
 
 
+@pytest.mark.parametrize("method", POPULATIONS)
+@given(population=st.integers(1, 8), data=st.data())
+def test_the_newest_of_equals_wins_as_if_it_were_fitter(method, population: int, data: st.DataObject) -> None:
+    """The same draws name the same parents as where each fitness is its rank among (fitness, age): without ties."""
+    fitnesses = data.draw(st.lists(FITNESSES, min_size=population, max_size=30))
+    sizes = {"population_size": population, "tournament_size": data.draw(st.integers(1, population))}
+    newest, ranked = method(**sizes, ties="newest"), method(**sizes)
+    tell_all(newest, fitnesses)
+    order = sorted(range(len(fitnesses)), key=lambda age: (fitnesses[age], age))
+    tell_all(ranked, [float(order.index(age)) for age in range(len(fitnesses))])
+    for word in data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)):
+        assert newest.ask(Rng.from_word(word)).candidate == ranked.ask(Rng.from_word(word)).candidate
+
+
+def test_the_newest_of_equals_wins_and_by_default_any_of_them() -> None:
+    for method in POPULATIONS:
+        winners = {}
+        for ties in ("newest", "random"):
+            search = method(population_size=6, tournament_size=6, ties=ties)
+            tell_all(search, [0.5, 0.25, 0.5, 0.5, 0.25, 0.25, 0.5, 0.25])  # the last replace the first, or the worst
+            rng = Rng.from_seed(10)
+            winners[ties] = {search.ask(rng).candidate for _ in range(200)}
+        assert winners["newest"] == {6}
+        assert winners["random"] == ({2, 3, 6} if method is RegularizedEvolution else {0, 2, 3, 6})
+
+
+@pytest.mark.parametrize("method", POPULATIONS)
+def test_an_unknown_way_with_ties_is_refused(method) -> None:
+    with pytest.raises(ValueError, match="ties must be 'random' or 'newest', got 'oldest'"):
+        method(ties="oldest")
+
+
+def without_ties(fitnesses) -> np.ndarray:
+    """The merits of places of which nothing but their fitness is told."""
+    return np.column_stack([fitnesses, np.zeros(len(fitnesses))])
+
+
 @given(st.lists(FITNESSES, min_size=1, max_size=20), st.data())
 def test_the_winner_depends_on_the_word_alone(fitnesses: list[float], data: st.DataObject) -> None:
     size = data.draw(st.integers(1, len(fitnesses)))
     word = data.draw(st.integers(0, 2**64 - 1))
-    array = np.array(fitnesses)
-    winner = tournament_winner(array, size, word)
-    assert winner == tournament_winner(array, size, word)
+    merits = without_ties(fitnesses)
+    winner = tournament_winner(merits, size, word)
+    assert winner == tournament_winner(merits, size, word)
     # At least `size` members, itself included, are no better than the winner.
     assert sum(fitness <= fitnesses[winner] for fitness in fitnesses) >= size
 
@@ -170,7 +207,7 @@ def test_a_large_tournament_is_drawn_as_a_small_one(population: int, word: int, 
             equals += 1
             if below(equals) == 0:
                 winner = place
-    assert tournament_winner(fitness, size, word) == winner
+    assert tournament_winner(without_ties(fitness), size, word) == winner
 
 
 # ---- many workers: answers come late and in any order ----

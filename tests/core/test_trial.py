@@ -41,8 +41,8 @@ def method_5(setup, seed: int, population: int, tournament: int, limit: float) -
         if n < population:
             child = setup.random_candidate(search)
         else:
-            fitnesses = np.array([fitness for _, fitness in members])
-            child = setup.mutate(members[tournament_winner(fitnesses, tournament, search.word())][0], search)
+            merits = np.array([(fitness, 0.0) for _, fitness in members])
+            child = setup.mutate(members[tournament_winner(merits, tournament, search.word())][0], search)
         word = evaluation.word()
         spent += setup.hash_cost
         known = child[: setup.active] in cache

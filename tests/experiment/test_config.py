@@ -75,7 +75,7 @@ def test_defaults_are_the_papers_and_the_setups():
     config = make_config(BUDGET, "test")
     assert config.search == {
         "method": "regularized_evolution", "population_size": 100, "tournament_size": 10, "fresh_probability": 0.0,
-        "restart": 0,
+        "restart": 0, "ties": "random",
     }  # fmt: skip
     assert config.options == {"terms": 5, "noise": 0.0, "delay": 0.0}
     assert (config.technique, config.seed, config.workers) == ("none", 0, 1)

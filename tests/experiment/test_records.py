@@ -12,7 +12,7 @@ from ufh_cli.configuration.errors import InputError
 from ufh_cli.experiment.run import make_experiment
 from ufh_cli.experiment.trials import Surroundings, make_setup, run_one
 from ufh_cli.records.curves import read_curves
-from ufh_cli.records.folder import Results
+from ufh_cli.records.folder import Results, experiment_differences
 from ufh_cli.records.recorder import Recorder
 
 TABLES = {"setup": "polynomials", "trials": 3, "budget": {"cost": 40}, "options": {"terms": 3}}
@@ -191,3 +191,16 @@ def test_a_limit_that_nothing_would_see_to_is_refused(experiment, monkeypatch, l
     monkeypatch.setattr(type(make_setup(experiment.cells[0].config)), "simulated_cost", True)
     with pytest.raises(InputError, match=f"test: evaluation.{limit} has no effect"):
         make_experiment(tables, {}, "test")
+
+
+def test_results_of_a_version_that_knew_fewer_keys_are_gone_on_with(experiment, records, tmp_path):
+    """A key that came later has its default; that an older file lacks it is no difference."""
+    write(experiment, records, path := tmp_path / "old", 6)
+    file = path / "experiment.toml"
+    text = file.read_text(encoding="utf-8")
+    assert 'ties = "random"\n' in text
+    file.write_text(text.replace('ties = "random"\n', ""), encoding="utf-8")
+    assert experiment_differences(path, experiment.tables, experiment.provenance) == []
+    other = make_experiment({**TABLES, "search": {"ties": "newest"}}, {"technique": ["none", "fec"]}, "test")
+    (line,) = experiment_differences(path, other.tables, other.provenance)
+    assert line == "search.ties: 'random' there, 'newest' asked for"

@@ -222,9 +222,11 @@ def _names(pair: Pair) -> str:
 
 
 def _numbers(found: Difference, adjusted: float) -> str:
+    counted = max(abs(found.first), abs(found.second)) >= 1000.0  # such as candidates
+    mean, change = (",.0f", "+,.0f") if counted else (".5f", "+.2g")
     return (
-        f"{found.first:.5f} → {found.second:.5f}, {found.difference:+.2g} "
-        f"({found.low:+.2g} … {found.high:+.2g}; p = {adjusted:.1g})"
+        f"{found.first:{mean}} → {found.second:{mean}}, {found.difference:{change}} "
+        f"({found.low:{change}} … {found.high:{change}}; p = {adjusted:.1g})"
     )
 
 

@@ -28,8 +28,8 @@ def write_report(claims: Path, root: Path, out: Path) -> None:
     ----------
     claims : Path
         A TOML file: ``title``, ``text``, and for each figure ``[[figure]]`` with ``name, title, run, look`` and
-        optionally ``image`` and ``table`` (files beside `out`), ``note``, and ``[[figure.claim]]`` as in
-        `findings.find`, each with ``paper``, the claim in words.
+        optionally ``image`` and ``table`` (files beside `out`, shown once they are there), ``note``, and
+        ``[[figure.claim]]`` as in `findings.find`, each with ``paper``, the claim in words.
     root : Path
         Where results are.
     out : Path
@@ -120,9 +120,9 @@ def _figure(figure: Figure, measured: Measured, beside: Path) -> str:
             lines += ["Against the baseline; p-values after Holm are of one quantity's tests.", ""]
             lines += [markdown(measured.differences)]
         lines += ["</details>", ""]
-    if figure.table:
+    if figure.table and (beside / figure.table).exists():  # else it is not made yet
         lines += [*_table(_read_rows(beside / figure.table)), ""]
-    if figure.image:
+    if figure.image and (beside / figure.image).exists():
         lines += [f"![{figure.title}]({figure.image})", ""]
     if figure.note:
         lines += [figure.note.strip(), ""]

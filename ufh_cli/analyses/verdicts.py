@@ -20,7 +20,7 @@ from ufh_cli.files import read_text, write_text
 from ufh_cli.records.folder import NoResults, Results
 
 NOT_RUN = "not run yet"
-_MOST_CELLS = 8  # more of them are for a figure
+_MOST_CELLS = 12  # more of them are for a figure
 _QUANTITIES = {
     "auc": "AUC",
     REEVALUATED_AUC: "re-evaluated AUC",

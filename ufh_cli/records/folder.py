@@ -18,6 +18,7 @@ from typing import Any
 from ufh_cli import __version__
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.schema import check_written, differences, read_toml
+from ufh_cli.configuration.sweep import make_cells
 from ufh_cli.core.techniques import GUIDED
 from ufh_cli.files import read_text
 
@@ -156,11 +157,22 @@ def experiment_differences(path: Path, experiment: Mapping[str, Any], provenance
         return [f"{name} without experiment.toml" for name in _OUTCOMES if os.path.exists(path / name)]
     old = read_experiment(path)
     before = old.pop("provenance", {})
-    lines = differences(decisive(old, provenance), decisive(experiment, provenance))
+    lines = differences(decisive(_completed(old), provenance), decisive(experiment, provenance))
     for what, default in (("data", ""), ("warm", {}), ("class", ""), ("source", "")):
         if before.get(what, default) != provenance.get(what, default):
             lines.append(f"{what}: {before.get(what, default)!r} there, {provenance.get(what, default)!r} now")
     return lines
+
+
+def _completed(experiment: dict[str, Any]) -> dict[str, Any]:
+    """The same with the defaults of keys that were not there yet when it was written."""
+    over = experiment.get("over", {})
+    tables = {key: value for key, value in experiment.items() if key != "over"}
+    try:
+        cell = make_cells(tables, {key: values[:1] for key, values in over.items()}, "")[0]
+    except InputError:  # it has keys that are no longer there, which the differences name
+        return experiment
+    return cell.config.as_dict() | ({"over": over} if over else {})
 
 
 def decisive(experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:

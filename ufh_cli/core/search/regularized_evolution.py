@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,9 @@ class RegularizedEvolution(SearchMethod):
     restart : int
         After so many individuals in a row that are no better than the best found, the whole population is replaced by
         copies of that, which are not evaluated again; 0: never. Nothing is replaced before there is a whole population.
+    ties : {"random", "newest"}
+        Which of equally fit members wins a tournament: any with the same chance, or the newest, as in the program that
+        the paper's authors published for NAS-Bench-101.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class RegularizedEvolution(SearchMethod):
         tournament_size: int = 10,
         fresh_probability: float = 0.0,
         restart: int = 0,
+        ties: Literal["random", "newest"] = "random",
     ) -> None:
         check_population(population_size, tournament_size)
         if not 0.0 <= fresh_probability < 1.0:
@@ -43,9 +48,11 @@ class RegularizedEvolution(SearchMethod):
         self.tournament_size = tournament_size
         self.fresh_probability = fresh_probability
         self.restart = restart
+        self.ties = check_ties(ties)
         self._plateau = Plateau(restart)
         self._individuals: list[Individual] = []
-        self._fitness = np.full(population_size, -np.inf)
+        self._merit = np.zeros((population_size, 2))
+        self._fitness, self._birth = self._merit.T  # the latter 0 for all unless it decides
         self._told = 0  # individuals that have entered; the oldest sits at _told % population_size
         self._asked = 0
 
@@ -56,7 +63,7 @@ class RegularizedEvolution(SearchMethod):
         return tournament_winner
 
     def ask(self, rng: Rng) -> Individual | None:
-        alive = self._fitness
+        alive = self._merit
         if self._told < self.population_size:
             # The first P asked for are seeds. With many workers the P-th answer may still be out: then the tournament
             # is held among those that are there, and only while it lacks members more seeds are drawn.
@@ -75,12 +82,14 @@ class RegularizedEvolution(SearchMethod):
         else:
             self._individuals[place] = individual
         self._fitness[place] = individual.fitness
+        if self.ties == "newest":
+            self._birth[place] = self._told
         self._told += 1
         if self.restart:
             best = self._plateau.reached(individual)
             if best is not None and self._told >= self.population_size:
                 self._individuals = [best] * self.population_size
-                self._fitness[:] = best.fitness
+                self._merit[:] = (best.fitness, 0.0)
 
 
 def check_population(population_size: int, tournament_size: int) -> None:
@@ -91,3 +100,10 @@ def check_population(population_size: int, tournament_size: int) -> None:
         raise ValueError(
             f"tournament_size must be between 1 and population_size ({population_size}), got {tournament_size}"
         )
+
+
+def check_ties(ties: Literal["random", "newest"]) -> Literal["random", "newest"]:
+    """`ties`; `ValueError` unless it is "random" or "newest"."""
+    if ties not in ("random", "newest"):
+        raise ValueError(f"ties must be 'random' or 'newest', got {ties!r}")
+    return ties

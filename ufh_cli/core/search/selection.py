@@ -1,4 +1,4 @@
-"""Choosing a parent: the fittest of a random subset."""
+"""Choosing a parent: the best of a random subset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from ufh_cli.core.compiled import splitmix64, word_below
 
 _SCANNED = 32  # tournaments up to this size look for a place among those drawn by scanning them
-_SIGNATURE = nb.int64(nb.float64[::1], nb.int64, nb.uint64)
+_SIGNATURE = nb.int64(nb.float64[:, ::1], nb.int64, nb.uint64)
 
 
 @nb.njit("int64(int64[::1], int64)", cache=True, inline="always")
@@ -22,18 +22,19 @@ def _slot(table, place):
 
 
 @nb.njit(_SIGNATURE, cache=True)
-def _tournament_winner(fitness, size, word):
-    """The place of the fittest of `size` different places drawn at random; of equals, any with the same chance.
+def _tournament_winner(merit, size, word):
+    """The place of the best of `size` different places drawn at random; of equals, any with the same chance.
 
     Parameters
     ----------
-    fitness : array of float64, shape (population,)
+    merit : array of float64, shape (population, 2)
+        Of each place its fitness, and what decides between equally fit ones: higher is better.
     size : int
         How many take part; at most the population.
     word : int
         A random 64-bit word, which decides the draw.
     """
-    n = fitness.size
+    n = merit.shape[0]
     state = word
     scanned = size <= _SCANNED
     slots = size if scanned else 4
@@ -58,9 +59,10 @@ def _tournament_winner(fitness, size, word):
                 place = top  # larger than all drawn before
                 slot = _slot(drawn, place)
             drawn[slot] = place
-        if winner < 0 or fitness[place] > fitness[winner]:
+        fitness, tie = merit[place]
+        if winner < 0 or fitness > merit[winner, 0] or (fitness == merit[winner, 0] and tie > merit[winner, 1]):
             winner, equals = place, 1
-        elif fitness[place] == fitness[winner]:
+        elif fitness == merit[winner, 0] and tie == merit[winner, 1]:
             # Floyd's order is not random, so the first or the last of equals would not be a fair choice.
             equals += 1
             state, draw = splitmix64(state)
