@@ -73,7 +73,7 @@ def speed_rows(setup: Optimizers) -> Iterator[str]:
 
 
 def peer_rows() -> Iterator[str]:
-    """One program, AdamW as given, trains one network from one start on the same batches, here, in torch and in jax."""
+    """AdamW as given trains the same network from the same start on the same batches, in torch and in jax."""
     task, program = make_task("mlp"), known_program("adamw")
     peak, rates = baseline("mlp").peak, np.empty(task.steps)
     weights, word = start_weights(task.offset, task.scale, np.uint64(5))
