@@ -183,7 +183,7 @@ def check_tasks(make_setup: MakeSetup) -> None:
 
 
 def check_descriptions(make_setup: MakeSetup) -> None:
-    """`describe` tells something; where `parse` exists, it reads it back to the same behaviour."""
+    """`describe` tells something that `parse`, where there is one, reads back; redundancy is a fraction or unknown."""
     setup = make_setup()
     key = _plain_keys(setup)
     reads = type(setup).parse is not Setup.parse
@@ -193,6 +193,8 @@ def check_descriptions(make_setup: MakeSetup) -> None:
         assert text.strip(), "describe returned no text"
         if reads:
             assert key(setup.parse(text)) == key(candidate), f"parse reads another candidate from {text!r}"
+        redundant = setup.redundancy(candidate)
+        assert redundant != redundant or 0.0 <= redundant <= 1.0, f"redundancy is {redundant}, which is no fraction"
 
 
 def check_structural_keys(make_setup: MakeSetup) -> None:

@@ -24,6 +24,7 @@ from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import nearest, one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Curves, Evaluation, Setup
+from ufh_cli.files import write_text
 
 INITIAL = (*OPTIMIZERS, "empty", "random")
 _NO_LOSSES = np.empty(0)
@@ -212,23 +213,30 @@ class Optimizers(Setup[Program]):
         return parse_program(text, self._longest)
 
     def learning_curves(self, candidate: Program, rng: Rng) -> Curves:
-        """The loss of each batch along the search's tasks, beside that of AdamW."""
+        """The loss of each batch along the search's tasks, beside those of AdamW, as given, and Lion."""
         word = rng.word() if self._noisy else 0
-        curves = {}
+        known = {
+            label: self._losses(known_program(name), word) for label, name in (("AdamW", "adamw"), ("Lion", "lion"))
+        }
+        beside = {task: {label: losses[task] for label, losses in known.items()} for task in self._names}
+        return Curves("gradient steps", "training loss of the batch", self._losses(candidate, word), beside)
+
+    def _losses(self, candidate: Program, word: int) -> dict[str, list[float]]:
+        """The loss of each batch on each of the tasks, from one start."""
+        found = {}
         for number, (task, reference) in enumerate(self._tasks):
-            for program, label in ((candidate, task.name), (known_program("adamw"), f"{task.name}, AdamW")):
-                losses = np.empty(task.steps)
-                start = _start_word(word + number, 0)
-                train(program, *task.data(), task.steps, task.batch, reference.peak, start, losses)
-                curves[label] = losses.tolist()
-        return Curves("gradient steps", "training loss of the batch", curves)
+            losses = np.empty(task.steps)
+            start = _start_word(word + number, 0)
+            train(candidate, *task.data(), task.steps, task.batch, reference.peak, start, losses)
+            found[task.name] = losses.tolist()
+        return found
 
     def export(self, candidate: Program, path: Path, rng: Rng) -> str:
         """Write the program as a module with a torch optimizer, and another beside it with an optax transformation."""
         short = self.simplified(candidate)
         other = path.with_name(f"{path.stem}_optax.py")
-        path.write_text(torch_text(short), encoding="utf-8")
-        other.write_text(optax_text(short), encoding="utf-8")
+        write_text(path, torch_text(short))
+        write_text(other, optax_text(short))
         return f"wrote {path} (FoundOptimizer, for torch) and {other} (found_optimizer, for optax)"
 
     def fingerprint(self) -> str:

@@ -170,7 +170,7 @@ def export(
     try:
         sentence = made.export(candidate, out, Rng.from_seed([3, 0]))
     except (ValueError, OSError) as error:
-        raise InputError(f"{out}: {error}") from error
+        raise InputError(f"{out}: {getattr(error, 'strerror', None) or error}") from error
     typer.echo(sentence)
 
 

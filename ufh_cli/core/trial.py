@@ -18,7 +18,7 @@ from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial_result import TrialResult
-from ufh_cli.core.workers import Job, SimulatedWorkers, Workers, real_number
+from ufh_cli.core.workers import Job, SetupFailed, SimulatedWorkers, Workers, reevaluate_as_asked
 
 _STALLED = 10_000  # keys in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
@@ -120,7 +120,13 @@ class Trial:
         before, free = 0.0, 0
         while True:
             while workers.idle and self.proposed < limit and workers.clock < budget.cost:
-                submit(start())
+                try:
+                    job = start()
+                except MemoryError:
+                    raise
+                except Exception as error:  # of every kind: a setup's code drew it, mutated it or made its key
+                    raise SetupFailed.of(f"proposing candidate {self.proposed} or making its key", error) from error
+                submit(job)
             if not workers.busy:
                 break
             job = wait()
@@ -235,42 +241,22 @@ class Trial:
 
     def _finish(self, job: Job) -> None:
         """Take in a finished candidate (the lower half of Methods 5 to 9)."""
-        individual, cache, result = job.individual, self.technique.cache, self.result
-        evaluation = job.evaluation
-        result.candidates += 1
-        if evaluation is not None:
-            result.evaluations += 1
-            if job.lost:
-                result.lost += 1
-            elif evaluation.stopped:
-                result.stopped += 1
+        individual, cache = job.individual, self.technique.cache
+        self._count(job)
         if job.cached is not None:
-            result.cache_hits += 1
-            if evaluation is not None and not job.lost:
-                result.comparisons += 1
-                found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
-                result.collisions += not math.isclose(
-                    found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance
-                )
             evaluation = job.cached
-            if job.waits:
-                result.waits += 1
-            if cache is not None and cache.warm_keys:
-                result.warm_hits += cache.is_warm(individual.key)
         else:
-            assert evaluation is not None
+            assert job.evaluation is not None
+            evaluation = job.evaluation
             if cache is not None and not job.lost:  # what was not measured is not remembered
                 evaluation = cache.store(individual.key, evaluation)
-                if job.partial or job.repeats:
-                    result.partial_hits += job.partial
-                    result.repeats += job.repeats
         if evaluation.refined is not None:
             self._refine(individual, job.evaluation, evaluation)
         individual.evaluation = evaluation
         individual.fitness = fitness = evaluation[0]
         if self.archive is not None:
             self._add_to_archive(job)
-        elif fitness > self.best_fitness or result.best is None:
+        elif fitness > self.best_fitness or self.result.best is None:
             self._improve(individual)
         self.search.tell(individual)
         if self.guide is not None and job.cached is None and not job.lost:
@@ -281,6 +267,30 @@ class Trial:
             self.observe(self)
         if cache is not None and job.cached is None:
             self._release(job)
+
+    def _count(self, job: Job) -> None:
+        """What became of a candidate, in numbers."""
+        result, evaluation, cache = self.result, job.evaluation, self.technique.cache
+        result.candidates += 1
+        if evaluation is not None:
+            result.evaluations += 1
+            if job.lost:
+                result.lost += 1
+            elif evaluation.stopped:
+                result.stopped += 1
+        if job.cached is None:
+            if not job.lost and (job.partial or job.repeats):
+                result.partial_hits += job.partial
+                result.repeats += job.repeats
+            return
+        result.cache_hits += 1
+        result.waits += job.waits
+        if cache is not None and cache.warm_keys:
+            result.warm_hits += cache.is_warm(job.key)
+        if evaluation is not None and not job.lost:  # counterfactual
+            result.comparisons += 1
+            found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
+            result.collisions += not math.isclose(found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance)
 
     def _refine(self, individual: Individual, own: Evaluation | None, told: Evaluation) -> None:
         """Let a candidate have what its own evaluation learnt, and what that of another which behaves alike did."""
@@ -337,9 +347,7 @@ class Trial:
         result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:
-        candidate = individual.candidate
-        found = self.setup.reevaluate(candidate, self.streams.reevaluation)
-        return real_number(self.setup, candidate, "fitness on unseen data", found)
+        return reevaluate_as_asked(self.setup, individual.candidate, self.streams.reevaluation)
 
 
 def functional_keys(setup: Setup, functional_hash: FunctionalHash, outputs: Outputs | None = None) -> KeyFunction:

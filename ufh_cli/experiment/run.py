@@ -22,6 +22,7 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.core.trial import Trial
+from ufh_cli.core.workers import SetupFailed
 from ufh_cli.experiment.side_by_side import Task, run_beside, run_here
 from ufh_cli.experiment.trials import Surroundings, is_parallel, make_setup, make_trial, setup_spec
 from ufh_cli.experiment.warm import journal_digest, warm_evaluations
@@ -176,6 +177,11 @@ def check_trial(cell: Cell) -> None:
             check_key(key)
     except ValueError as error:
         raise InputError(f"{cell.config.setup}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
+        failed = SetupFailed.of("proposing a first candidate or making its key", error)
+        raise InputError(f"{cell.config.setup}: {failed} (--debug shows where)") from error
 
 
 def check_key(key: Any) -> None:

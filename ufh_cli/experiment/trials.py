@@ -21,7 +21,15 @@ from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
-from ufh_cli.core.workers import EvaluationFailed, Job, SimulatedWorkers, Workers, WrongCost, evaluate_job
+from ufh_cli.core.workers import (
+    EvaluationFailed,
+    Job,
+    SetupFailed,
+    SimulatedWorkers,
+    Workers,
+    WrongCost,
+    evaluate_job,
+)
 from ufh_cli.experiment.warm import warm_evaluations
 from ufh_cli.machines.evaluation import SetupSpec, prepare
 from ufh_cli.machines.parallel import ParallelWorkers, Running
@@ -177,12 +185,12 @@ def run_one(
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
     except WrongCost as error:
         raise InputError(f"setup {config.setup}, trial {trial}: {error}") from error
-    except EvaluationFailed as error:
+    except SetupFailed as error:
         method = config.search["method"]
-        refusal = InputError(
-            f"setup {config.setup}, {method}, trial {trial}: {error} "
-            f"(--debug shows where; --set evaluation.catch=true counts such candidates as lost)"
-        )
+        remedy = "; --set evaluation.catch=true counts such candidates as lost"
+        if config.evaluation.catch or not isinstance(error, EvaluationFailed):
+            remedy = ""
+        refusal = InputError(f"setup {config.setup}, {method}, trial {trial}: {error} (--debug shows where{remedy})")
         for note in error.__notes__:
             refusal.add_note(note)
         raise refusal from error

@@ -17,6 +17,7 @@ from ufh_cli.figures.guidance import plot_guidance
 from ufh_cli.figures.hits import plot_hits_along
 from ufh_cli.figures.learning import plot_learning
 from ufh_cli.figures.panels import plot_against_baseline, plot_by_condition
+from ufh_cli.figures.recurrence import plot_recurrence
 from ufh_cli.figures.redundancy import plot_redundancy
 from ufh_cli.figures.response import plot_response
 from ufh_cli.figures.scatter import plot_scatter
@@ -72,6 +73,7 @@ _KINDS: dict[str, Draw] = {
     "best": plot_best,
     "learning": plot_learning,
     "front": plot_front,
+    "recurrence": plot_recurrence,
     "redundancy": plot_redundancy,
     "guidance": plot_guidance,
 }

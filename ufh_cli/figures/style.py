@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,7 +157,9 @@ def _save(fig: Any, out: Path) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         drawn = io.BytesIO()
-        fig.savefig(drawn, format=out.suffix[1:].lower(), dpi=150)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # it would repeat what steers terminals
+            fig.savefig(drawn, format=out.suffix[1:].lower(), dpi=150)
         write_whole(out, lambda file: put(file, drawn.getvalue()))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
