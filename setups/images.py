@@ -34,6 +34,9 @@ _MOST_MEMBERS = 100  # of a file; four are made use of
 
 _SECONDS = 30.0  # without a sign of the host
 
+# What numpy raises for headers that are no headers, besides the right ValueError.
+_UNREADABLE = (TypeError, ValueError, SyntaxError, tokenize.TokenError, RecursionError, OverflowError, MemoryError)
+
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """scikit-learn's 1,797 images, float64 (1797, 64) with pixels from 0 to 16, and their labels."""
@@ -154,7 +157,7 @@ def _check_members(archive: zipfile.ZipFile, most: int) -> None:
                     raise ValueError(f"the format's version is {version}")
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape, _, dtype = read(content)
-        except (ValueError, SyntaxError, tokenize.TokenError, RecursionError, OverflowError, MemoryError) as error:
+        except _UNREADABLE as error:
             said = " ".join(str(error).split())[:100]
             raise ValueError(f"{member.filename} is no array as numpy writes them: {said}") from None
         values = 1

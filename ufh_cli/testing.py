@@ -38,7 +38,9 @@ _PATIENCE = 500  # mutations
 def check_proposals_are_reproducible(make_setup: MakeSetup) -> None:
     """The same stream gives the same candidates and mutations, in another instance too."""
     first, second = (_walk(make_setup(), Rng.from_seed(1)) for _ in range(2))
-    assert _all_same(first, second), "the same random stream gave different candidates"
+    assert _all_same(first, second), (
+        "the same random stream gave different candidates: all randomness must come from rng"
+    )
     other = _walk(make_setup(), Rng.from_seed(2))
     assert not _all_same(first, other), "different random streams gave the same candidates"
 
@@ -98,15 +100,21 @@ def check_evaluations(make_setup: MakeSetup) -> None:
     found = []
     for number, candidate in enumerate(candidates[:_EVALUATED]):
         evaluation = setup.evaluate(candidate, Rng.from_word(number))
+        assert isinstance(evaluation, Evaluation), (
+            f"evaluate returned a {type(evaluation).__name__}, not an Evaluation(fitness, cost)"
+        )
         fitness, cost = evaluation.fitness, evaluation.cost
         found.append(evaluation)
         assert isinstance(fitness, (float, np.floating)), f"the fitness is a {type(fitness).__name__}, not a float"
-        assert 0 < cost < math.inf, f"the cost of an evaluation is {cost}"
+        assert isinstance(cost, (int, float, np.number)), f"the cost is a {type(cost).__name__}, not a number"
+        assert 0 < cost < math.inf, f"the cost of an evaluation is {cost}, but must be above 0"
         unseen = setup.reevaluate(candidate, Rng.from_word(number))
         assert isinstance(unseen, (float, np.floating)), f"reevaluate returned a {type(unseen).__name__}, not a float"
     for number, candidate in reversed(list(enumerate(candidates[:_EVALUATED]))):
         again = fresh.evaluate(candidate, Rng.from_word(number))
-        assert _same_evaluation(again, found[number]), "the same seed gave another evaluation"
+        assert _same_evaluation(again, found[number]), (
+            "evaluate found something else with the same stream: all its randomness must come from rng"
+        )
     assert _all_same(_walk(setup, Rng.from_seed(7)), candidates), "after evaluations the setup proposes otherwise"
 
 

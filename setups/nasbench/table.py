@@ -43,7 +43,7 @@ REQUIRED = ("cells", "accuracy4", "time4", "accuracy108", "time108")
 _MANIFEST = "manifest.json"
 _MANIFEST_BYTES = 1 << 20
 _SHAPES = {"cells": (), **{f"accuracy{b}": (RUNS, 2, 3) for b in BUDGETS}, **{f"time{b}": (RUNS, 2) for b in BUDGETS}}
-_UNREADABLE = (OSError, EOFError, ValueError, SyntaxError, RecursionError, tokenize.TokenError)
+_UNREADABLE = (OSError, EOFError, TypeError, ValueError, SyntaxError, RecursionError, tokenize.TokenError)
 
 
 @dataclass(frozen=True, eq=False)

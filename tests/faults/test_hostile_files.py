@@ -20,6 +20,7 @@ RUN = (
     "--trials=3",
     "--jobs=1",
     "--set=budget.candidates=30",
+    "--set=search.population_size=10",
     "--set=options.terms=3",
     "--set=journal=yes",
 )

@@ -23,6 +23,7 @@ RUN = (
     "--search=nsga2",
     "--jobs=1",
     "--set=budget.candidates=12",
+    "--set=search.population_size=6",
     "--set=options.terms=3",
     "--set=journal=yes",
 )

@@ -121,7 +121,8 @@ def calibrate(
     from ufh_cli.analyses.rows import print_rows, setting_rows
     from ufh_cli.analyses.series import split
     from ufh_cli.configuration.request import read_request
-    from ufh_cli.experiment.run import check_name, make_experiment, record_command, run_experiment
+    from ufh_cli.experiment.plan import make_experiment
+    from ufh_cli.experiment.run import check_name, record_command, run_experiment
     from ufh_cli.experiment.trials import make_setup
     from ufh_cli.figures.settings import plot_settings
 

@@ -235,8 +235,7 @@ def _mean(mean: Any, new: Any, count: int) -> Any:
     """The mean of `count` earlier values, which is `mean`, and a new one; of evaluations, of all that they found."""
     if not isinstance(new, Evaluation):
         return _running_mean(0.0 if mean is None else mean, new, count)
-    if mean is None:
-        return new
+    mean = new if mean is None else mean
     return new._replace(
         fitness=_running_mean(mean.fitness, new.fitness, count),
         objectives=tuple(

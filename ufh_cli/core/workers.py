@@ -169,7 +169,7 @@ def reevaluate_as_asked(setup: Setup, candidate: Any, rng: Rng) -> float:
         raise
     except Exception as error:
         raise SetupFailed.of(f"the re-evaluation of {_whose(setup, candidate)!r}", error) from error
-    return real_number(setup, candidate, "fitness on unseen data", found)
+    return real_number(setup, candidate, "what reevaluate returns", found)
 
 
 def _whose(setup: Setup, candidate: Any) -> str:
@@ -187,14 +187,18 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
     Raises
     ------
     WrongCost
-        When its cost is no finite number of at least 0, or its fitness no real number: all that comes after it would be
-        wrong.
+        When it is no `Evaluation`, its cost no finite number of at least 0, or its fitness no real number: all that
+        comes after it would be wrong.
     """
+    if not isinstance(evaluation, Evaluation):
+        what = f"that of {_whose(setup, candidate)!r} is of type {type(evaluation).__name__}"
+        raise WrongCost(f"evaluate must return ufh.Evaluation(fitness, cost), but {what}")
     fitness, cost = evaluation[0], evaluation[1]
     if type(fitness) is type(cost) is float and fitness == fitness and 0.0 <= cost < math.inf:
         return evaluation
     # Setups that compute with numpy give its own kind of scalar.
-    fitness, cost = (real_number(setup, candidate, *item) for item in (("fitness", fitness), ("cost", cost)))
+    what = ("an evaluation's fitness", "an evaluation's cost")
+    fitness, cost = (real_number(setup, candidate, *item) for item in zip(what, (fitness, cost), strict=True))
     if not 0.0 <= cost < math.inf:
         whose = _whose(setup, candidate)
         raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
@@ -210,7 +214,7 @@ def real_number(setup: Setup, candidate: Any, what: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         pass
     whose = _whose(setup, candidate)
-    raise WrongCost(f"an evaluation's {what} must be a number, but that of {whose!r} is of type {kind.__name__}")
+    raise WrongCost(f"{what} must be a number, but that of {whose!r} is of type {kind.__name__}")
 
 
 class SimulatedWorkers:

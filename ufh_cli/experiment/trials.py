@@ -17,6 +17,7 @@ from ufh_cli.core.guided.tally import Tally
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
+from ufh_cli.core.raised import told
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
@@ -183,17 +184,12 @@ def run_one(
     workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept)
     try:
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
-    except WrongCost as error:
-        raise InputError(f"setup {config.setup}, trial {trial}: {error}") from error
+        return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+    except (WrongCost, EvaluationFailed) as error:
+        raise _refusal(config, trial, str(error), error) from error
     except SetupFailed as error:
-        method = config.search["method"]
-        remedy = "; --set evaluation.catch=true counts such candidates as lost"
-        if config.evaluation.catch or not isinstance(error, EvaluationFailed):
-            remedy = ""
-        refusal = InputError(f"setup {config.setup}, {method}, trial {trial}: {error} (--debug shows where{remedy})")
-        for note in error.__notes__:
-            refusal.add_note(note)
-        raise refusal from error
+        what = told(type(setup), error.__cause__ or error) or str(error)
+        raise _refusal(config, trial, what, error) from error
     finally:
         try:
             if isinstance(workers, ParallelWorkers):
@@ -201,7 +197,19 @@ def run_one(
         finally:
             if journal is not None:
                 journal.close()
-    return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+
+
+def _refusal(config: ExperimentConfig, trial: int, what: str, error: Exception) -> InputError:
+    """What the setup did wrong in the middle of a trial, in a line."""
+    remedy = ""
+    if isinstance(error, EvaluationFailed) and not config.evaluation.catch:
+        remedy = "; --set evaluation.catch=true counts such candidates as lost"
+    refusal = InputError(
+        f"setup {config.setup}, {config.search['method']}, trial {trial}: {what} (--debug shows where{remedy})"
+    )
+    for note in getattr(error, "__notes__", ()):
+        refusal.add_note(note)
+    return refusal
 
 
 def is_parallel(config: ExperimentConfig, setup: Setup) -> bool:

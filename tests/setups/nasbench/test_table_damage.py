@@ -142,6 +142,12 @@ def test_damage_gives_one_clear_line_or_does_no_harm(whole_table, data) -> None:
     assert "\n" not in outcome
 
 
+def test_a_header_whose_keys_are_of_two_kinds_is_refused(table_path: Path) -> None:
+    content = (table_path / "cells.npy").read_bytes()
+    (table_path / "cells.npy").write_bytes(content.replace(b"'descr'", b"b'desc'", 1))
+    assert_refused(table_path, r"cells\.npy")
+
+
 @pytest.mark.parametrize("value", [np.nan, 1e30, -0.5])
 def test_impossible_accuracies_are_refused(table_path: Path, value: float) -> None:
     column = np.load(table_path / "accuracy108.npy")
