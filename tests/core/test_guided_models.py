@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 
 from ufh_cli.core.graph import Graph
-from ufh_cli.core.guided import linear, trees
+from ufh_cli.core.guided import columns, linear, trees
 from ufh_cli.core.guided.columns import GraphColumns
 from ufh_cli.core.guided.models import OfColumns
 from ufh_cli.core.guided.settings import Guidance
@@ -201,3 +201,16 @@ def test_a_tally_counts_children_that_beat_their_parents() -> None:
         tally.outcome(difference, better)
     assert (tally.evaluated, tally.better_share, tally.auc) == (3, 2 / 3, 1.0)
     assert np.isnan(Tally().auc)
+
+
+@pytest.mark.parametrize("room", [0, 3, 1000])
+def test_what_is_remembered_is_what_would_be_derived(toy, monkeypatch, room: int) -> None:
+    monkeypatch.setattr(columns, "_MOST_ROWS", room)
+    setup, rng = toy.Digits(), Rng.from_seed(2)
+    candidates = [setup.random_candidate(rng) for _ in range(40)]
+    derived = columns.GraphColumns(setup).of(candidates)
+    setup.few_structures = True
+    remembering = columns.GraphColumns(setup)
+    for _ in range(2):
+        assert np.array_equal(remembering.of(candidates), derived)
+        assert np.array_equal(remembering.of(candidates[5:7]), derived[5:7])

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from ufh_command import rows
 
 from ufh_cli.core.front import dominates, hypervolume
 from ufh_cli.core.rng import Rng
@@ -120,6 +121,28 @@ def test_the_front_of_all_trials_is_shown(ufh):
     assert [entry for cell in told for entry in cell["front"]] == entries(path)
 
 
+def test_a_target_of_objectives_ends_a_search_with_the_first_candidate_that_attains_it(ufh):
+    ufh("run", *SEARCH, "--trials", "1", "--name", "endless")
+    front = sorted(tuple(entry["objectives"].values()) for entry in entries(ufh.folder / "results/endless"))
+    goal = front[len(front) // 2]
+    asked = ("--set", f"budget.target_objectives={goal[0]},{goal[1]}", "--trials", "1")
+
+    def attained(name):
+        found = [tuple(entry["objectives"].values()) for entry in entries(ufh.folder / "results" / name)]
+        return any(one[0] >= goal[0] and one[1] >= goal[1] for one in found)
+
+    ufh("run", *SEARCH, *asked, "--name", "goal")
+    (row,) = rows(ufh.folder / "results/goal/trials.csv")
+    assert row["stopped_by"] == "target"
+    assert attained("goal")
+    before = int(row["candidates"]) - 1
+    assert 0 < before < 399
+    ufh("run", *SEARCH, *asked, "--set", f"budget.candidates={before}", "--name", "short")
+    (row,) = rows(ufh.folder / "results/short/trials.csv")
+    assert row["stopped_by"] == "candidates"
+    assert not attained("short")
+
+
 def test_what_several_objectives_do_not_have_is_no_number(ufh):
     """There is no fitness on unseen data of a front."""
     ufh("run", *SEARCH, "--trials", "1", "--name", "lone")
@@ -153,3 +176,18 @@ def test_a_front_with_what_is_no_number_is_refused_in_a_line(ufh):
 )
 def test_objectives_that_make_no_sense(ufh, value, words):
     assert words in ufh("run", "nasbench", "--set", f"options.objectives={value}", "--trials", "1", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("objectives", "value", "words"),
+    [
+        ("accuracy,seconds", ".9", "got '.9'"),
+        ("accuracy,seconds", "0.9", "a value for each of accuracy, seconds, got 1"),
+        ("accuracy,seconds", "0.9,-9,1", "got 3"),
+        ("accuracy,seconds", "0.9,nan", "nan"),
+        ("", "0.9,-9", "several objectives"),
+    ],
+)
+def test_targets_that_make_no_sense(ufh, objectives, value, words):
+    options = ("--set", f"options.objectives={objectives or '[]'}", "--set", f"budget.target_objectives={value}")
+    assert words in ufh("run", "nasbench", *options, "--trials", "1", code=2).refusal()

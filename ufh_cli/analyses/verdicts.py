@@ -19,7 +19,7 @@ from ufh_cli.configuration.errors import InputError
 from ufh_cli.files import read_text, write_text
 from ufh_cli.records.folder import NoResults, Results
 
-NOT_RUN = "not run yet"
+NOT_RUN = "not finished yet"
 _MOST_CELLS = 12  # more of them are for a figure
 _QUANTITIES = {
     "auc": "AUC",
@@ -41,7 +41,7 @@ class Verdict(_Part):
     asked : dict
         What was measured, in the words of the claims' file.
     measured, trials, agrees : str
-        As in `findings.Finding`; or that the trials are not run yet, or not all of them, and dashes.
+        As in `findings.Finding`; or that the trials are not finished yet, or not all of them, and dashes.
     """
 
     asked: dict[str, Any]

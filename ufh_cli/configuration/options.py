@@ -57,6 +57,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]  # also written 1e6
 OptionalWhole = Annotated[int | None, BeforeValidator(none_word), BeforeValidator(_whole)]
 OptionalFloat = Annotated[float | None, BeforeValidator(none_word)]
 OptionalText = Annotated[str | None, BeforeValidator(none_word)]
+OptionalFloats = Annotated[tuple[float, ...] | None, BeforeValidator(_tuples), BeforeValidator(none_word)]
 
 
 class Section(BaseModel):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
 from ufh_cli.configuration.options import (
     OptionalFloat,
+    OptionalFloats,
     OptionalText,
     OptionalWhole,
     Section,
@@ -92,6 +93,7 @@ class BudgetConfig(Section):
     cost: OptionalFloat = Field(default=None, gt=0)
     candidates: OptionalWhole = Field(default=None, ge=1)
     target_fitness: OptionalFloat = None
+    target_objectives: OptionalFloats = None
 
 
 class ExperimentConfig(Section):

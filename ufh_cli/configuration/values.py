@@ -58,9 +58,16 @@ def fitted(tables: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 def _fit(value: Any, wanted: Any) -> Any:
     if not isinstance(value, Given):
         return value
-    if typing.get_origin(wanted) is tuple and not value.startswith("["):
-        return [_fit(Given(part.strip()), typing.get_args(wanted)[0]) for part in value.split(",") if part.strip()]
+    if (element := _element(wanted)) is not None and not value.startswith("[") and value != "none":
+        return [_fit(Given(part.strip()), element) for part in value.split(",") if part.strip()]
     return as_text(value) if _is_text(wanted) else parse_value(value)
+
+
+def _element(wanted: Any) -> Any:
+    """The type of what is in a field that holds nothing but a list, or None."""
+    union = typing.get_origin(wanted) in (typing.Union, UnionType)
+    kinds = [kind for kind in (typing.get_args(wanted) if union else [wanted]) if kind is not type(None)]
+    return typing.get_args(kinds[0])[0] if len(kinds) == 1 and typing.get_origin(kinds[0]) is tuple else None
 
 
 def divided(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -78,6 +79,7 @@ class Trial:
             check_hurdle(setup, technique)
         if isinstance(technique.cache, PerTaskCache):
             check_per_task(setup)
+        budget.check(setup.objectives)
         self.setup = setup
         self.search = search
         self.technique = technique
@@ -93,6 +95,7 @@ class Trial:
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
+        self.attained = False  # the target of several objectives
         self._next_seed = streams.evaluation.word
         self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
         self._waiting: dict[Hashable, list[Job]] = {}
@@ -143,7 +146,7 @@ class Trial:
                 if free >= _STALLED and budget.candidates is None:
                     result.stopped_by = "stalled"
                     break
-            if target is not None and self.best_fitness >= target:
+            if self.attained or (target is not None and self.best_fitness >= target):
                 result.stopped_by = "target"
                 break
         if workers.clock >= budget.cost:
@@ -339,6 +342,8 @@ class Trial:
             volume = archive.hypervolume
             if volume > self.best_fitness:
                 self._note(volume, math.nan)
+            if goal := self.budget.target_objectives:
+                self.attained |= all(map(operator.ge, individual.objectives, goal))
 
     def _note(self, best: float, test: float) -> None:
         """A row of the curve."""

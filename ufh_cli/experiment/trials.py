@@ -110,6 +110,7 @@ def make_trial(
             cost=math.inf if config.budget.cost is None else config.budget.cost,
             candidates=config.budget.candidates,
             target_fitness=config.budget.target_fitness,
+            target_objectives=config.budget.target_objectives or (),
         ),
         workers=workers or SimulatedWorkers(setup, config.workers),
         hurdle=make_hurdle(config),

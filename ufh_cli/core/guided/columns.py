@@ -7,6 +7,7 @@ nodes around it, and counted in buckets. All columns are the same for isomorphic
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from threading import Lock
 from typing import Any
 
 import numba as nb
@@ -20,6 +21,7 @@ _LABELS = 32  # buckets of the labels of a round
 _ROUNDS = 2
 _MOST = 255.0
 _FIRST_ROWS = 1024
+_MOST_ROWS = 2**17  # that are remembered: some 60 MB
 
 
 @nb.njit("uint64(uint64)", cache=True, inline="always")
@@ -144,6 +146,7 @@ class GraphColumns:
         self._values: int | None = None  # how many a node
         self._known: dict[Hashable, int] = {}
         self._table = np.empty((0, 0), np.float32)
+        self._lock = Lock()
 
     def of(self, candidates: Sequence[Any]) -> np.ndarray:
         """Shape (candidates, columns), float32."""
@@ -153,21 +156,23 @@ class GraphColumns:
         try:
             return self._table.take([known[structure(candidate)] for candidate in candidates], 0)
         except KeyError:
-            for candidate in candidates:
-                self._remember(structure(candidate), candidate)
-        return self.of(candidates)
+            with self._lock:
+                return np.stack([self._remembered(structure(candidate), candidate) for candidate in candidates])
 
-    def _remember(self, place: Hashable, candidate: Any) -> None:
-        if place in self._known:
-            return
+    def _remembered(self, place: Hashable, candidate: Any) -> np.ndarray:
+        number = self._known.get(place)
+        if number is not None:
+            return self._table[number]
         row, number = self._derive(candidate), len(self._known)
-        if number >= len(self._table):
-            grown = np.empty((max(2 * number, _FIRST_ROWS), row.size), np.float32)
-            if number:
-                grown[:number] = self._table
-            self._table = grown
-        self._table[number] = row
-        self._known[place] = number
+        if number < _MOST_ROWS:
+            if number == len(self._table):
+                grown = np.empty((max(2 * number, _FIRST_ROWS), row.size), np.float32)
+                if number:
+                    grown[:number] = self._table
+                self._table = grown
+            self._table[number] = row
+            self._known[place] = number
+        return row
 
     def _derive(self, candidate: Any) -> np.ndarray:
         graph = self._setup.graph(candidate)
@@ -187,6 +192,20 @@ class GraphColumns:
         if wrong := _fill(nodes, edges, values, operations, pairs, row):
             raise ValueError(_refusal(wrong, nodes.size, operations))
         return row
+
+
+_SHARED: dict[int, GraphColumns] = {}  # by the identity of their setups, which they keep alive
+_MOST_SHARED = 4
+
+
+def columns_of(setup: Setup) -> GraphColumns:
+    """The columns of this very setup: what one trial derived serves the next."""
+    found = _SHARED.get(id(setup))
+    if found is None:
+        while len(_SHARED) >= _MOST_SHARED:
+            _SHARED.pop(next(iter(_SHARED)), None)
+        found = _SHARED[id(setup)] = GraphColumns(setup)
+    return found
 
 
 def _refusal(wrong: int, nodes: int, operations: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ufh_cli.core.guided import linear, trees
-from ufh_cli.core.guided.columns import GraphColumns
+from ufh_cli.core.guided.columns import columns_of
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.guided.tally import midranks
 from ufh_cli.core.rng import Rng
@@ -69,7 +69,7 @@ class OfColumns:
     """A model of candidates by the columns of their graphs."""
 
     def __init__(self, settings: Guidance, setup: Setup, rng: Rng) -> None:
-        self._columns = GraphColumns(setup)
+        self._columns = columns_of(setup)
         self._ranker = Ranker(settings, rng)
         self.refit = self._ranker.refit
 

@@ -79,6 +79,8 @@ class Guidance:
         ):
             if whole < least:
                 raise ValueError(f"guided.{name} must be at least {least}, got {whole}")
+        if window > 20_000:
+            raise ValueError(f"guided.window must be at most 20,000, got {window}")
         for name, share in (("quantile", quantile), ("epsilon", epsilon), ("accuracy", accuracy)):
             if not 0.0 <= share <= 1.0:
                 raise ValueError(f"guided.{name} must be between 0 and 1, got {share}")

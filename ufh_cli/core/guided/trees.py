@@ -2,7 +2,7 @@
 
 Ranks rather than fitnesses, for only order matters and a few disasters would take up a mean. Two scores are compared to
 tell which of two candidates is better; that is as good here as a classifier of pairs, transitive, and scores a parent
-once. All sums run in a fixed order, so that a search that is resumed has the same trees to the bit.
+once. All sums are of whole numbers or run in a fixed order, so that a resumed search has the same trees to the bit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ _DEPTH = 3
 _LEAVES = 2**_DEPTH
 _INNER = _LEAVES - 1
 _WIDTH = 2 * _INNER + _LEAVES  # of a tree: columns and thresholds of its inner nodes, then values of its leaves
+_UNIT = float(2**24)  # of a residual, which is within 1
+_SHIFT = 24  # bits for the number of rows
+
+
+@nb.njit("UniTuple(float64, 2)(int64)", cache=True, inline="always")
+def _unpacked(packed):
+    """The total and the number of some residuals."""
+    number = packed & ((1 << _SHIFT) - 1)
+    return (packed >> _SHIFT) / _UNIT, float(number)
 
 
 @nb.njit("void(float32[::1], float32[::1])", cache=True)
@@ -76,30 +85,38 @@ def _binned(rows):
     return places[:used], bins[:used], cuts[:used]
 
 
-@nb.njit("void(uint8[::1], uint8[::1], float64[::1], int64, float64, float64[:, ::1], float64[:, ::1])", cache=True)
-def _best_cuts(bins, node, residual, nodes, penalty, best, histogram):
-    """Improve ``best[node] = gain, column, bin`` by the cuts of one column, whose number stands in ``best[-1, 1]``."""
-    histogram[: nodes * 2, :] = 0.0
-    most = 0
-    for r in range(bins.size):
-        b, at = bins[r], 2 * node[r]
-        histogram[at, b] += residual[r]
-        histogram[at + 1, b] += 1.0
-        most = max(most, b)
+@nb.njit("void(uint8[::1], uint16[::1], int64[::1], int64, float64, float64[:, ::1], int64[:, ::1])", cache=True)
+def _best_cuts(bins, first_bin, packed, nodes, penalty, best, histogram):
+    """Improve ``best[node] = gain, column, bin`` by the cuts of one column, whose number stands in ``best[-1, 1]``.
+
+    `packed` are the residuals of the rows, in units and shifted, plus one: a single sum has both total and number.
+    Two histograms, of every other row, since a sum waits for the one before it in the same place.
+    """
+    n, most = bins.size, bins.max() + 1
+    even, odd = histogram[0], histogram[1]
     for at in range(nodes):
-        total = number = 0.0
-        for b in range(most + 1):
-            total += histogram[2 * at, b]
-            number += histogram[2 * at + 1, b]
-        whole = total * total / (number + penalty)
-        left = count = 0.0
-        for b in range(most):
-            left += histogram[2 * at, b]
-            count += histogram[2 * at + 1, b]
+        for b in range(at * _BINS, at * _BINS + most):
+            even[b] = odd[b] = 0
+    for r in range(0, n - 1, 2):
+        even[first_bin[r] + bins[r]] += packed[r]
+        odd[first_bin[r + 1] + bins[r + 1]] += packed[r + 1]
+    if n % 2:
+        even[first_bin[n - 1] + bins[n - 1]] += packed[n - 1]
+    for at in range(nodes):
+        whole = np.int64(0)
+        for b in range(at * _BINS, at * _BINS + most):
+            even[b] += odd[b]
+            whole += even[b]
+        total, number = _unpacked(whole)
+        unsplit = total * total / (number + penalty)
+        so_far = np.int64(0)
+        for b in range(most - 1):
+            so_far += even[at * _BINS + b]
+            left, count = _unpacked(so_far)
             if count == 0.0 or count == number:
                 continue
             right = total - left
-            gain = left * left / (count + penalty) + right * right / (number - count + penalty) - whole
+            gain = left * left / (count + penalty) + right * right / (number - count + penalty) - unsplit
             if gain > best[at, 0]:
                 best[at, 0], best[at, 1], best[at, 2] = gain, best[-1, 1], b
 
@@ -128,21 +145,26 @@ def grow(rows, target, trees, rate, penalty, share, word):
     forest = np.zeros((trees, _WIDTH))
     forest[:, _INNER : 2 * _INNER] = np.inf
     residual = target - target.mean()
-    best, histogram = np.empty((_LEAVES, 3)), np.empty((_LEAVES, _BINS))
-    node, state = np.empty(n, np.uint8), word
+    best, histogram = np.empty((_LEAVES, 3)), np.empty((2, _LEAVES * _BINS), np.int64)
+    first_bin, packed, state = np.empty(n, np.uint16), np.empty(n, np.int64), word
+    node = np.empty(n, np.int64)
     allowed = np.empty(used, np.bool_)
     for t in range(trees):
         for c in range(used):
             state, draw = splitmix64(state)
             allowed[c] = (draw >> nb.uint64(11)) * 2.0**-53 < share
         node[:] = 0
+        for r in range(n):
+            packed[r] = (np.int64(np.rint(residual[r] * _UNIT)) << _SHIFT) + 1
         for depth in range(_DEPTH):
             nodes, first = 1 << depth, (1 << depth) - 1
             best[:, 0], best[:, 1] = 0.0, -1.0
+            for r in range(n):
+                first_bin[r] = node[r] * _BINS
             for c in range(used):
                 if allowed[c]:
                     best[-1, 1] = c
-                    _best_cuts(bins[c], node, residual, nodes, penalty, best, histogram)
+                    _best_cuts(bins[c], first_bin, packed, nodes, penalty, best, histogram)
             for at in range(nodes):
                 if best[at, 0] > 0.0:
                     column, cut = np.int64(best[at, 1]), np.int64(best[at, 2])
