@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from ufh_cli.analyses.equivalents import find_equivalents
+from ufh_cli.analyses.rerun import rerun
 from ufh_cli.analyses.series import Series, call
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.kinds import KINDS
-from ufh_cli.figures.style import Look, line_styles
+from ufh_cli.figures.pairs import plot_pairs
+from ufh_cli.figures.style import Look, line_styles, looking
 
 Run = Callable[..., list[Series]]
 EIGHT = ["none", "fec", "forgetful-fec", "fea", "fcm", "tabulist", "fec+fcm", "fec+tabulist"]
@@ -21,8 +25,8 @@ WIDTHS = {"a page": (6.7, 4.4), "a column": (3.3, 3.0)}
 
 
 @pytest.fixture
-def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Draw a kind of figure and give it back as it was saved."""
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The figures as they were saved."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -30,14 +34,20 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     kept: list[Any] = []
     monkeypatch.setattr(plt, "close", kept.append)
+    yield kept
+    monkeypatch.undo()
+    plt.close("all")
+
+
+@pytest.fixture
+def draw(tmp_path: Path, drawn: list[Any]) -> Callable[..., Any]:
+    """Draw a kind of figure and give it back as it was saved."""
 
     def run(kind: str, series: list[Series], look: Look, name: str = "figure.png") -> Any:
         KINDS[kind](series, tmp_path / name, look)
-        return kept[-1]
+        return drawn[-1]
 
-    yield run
-    monkeypatch.undo()
-    plt.close("all")
+    return run
 
 
 def boxes(figure: Any) -> list[Any]:
@@ -69,6 +79,29 @@ def test_nothing_is_cut_or_covered(experiment: Run, draw: Callable[..., Any], ki
                 assert not path.intersects_bbox(extent, filled=False) or not axes.bbox.overlaps(extent)
             for other in figure.legends + figure.texts:
                 assert other is legend or not other.get_window_extent().overlaps(extent)
+
+
+@pytest.mark.parametrize(
+    ("size", "lines", "letters", "whole"),
+    [(None, 40, 50, "as large as ever"), (WIDTHS["a page"], 25, 50, "smaller"), (None, 150, 10, "not")],
+)
+def test_a_description_has_room(
+    experiment: Run, drawn: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size, lines, letters, whole
+) -> None:
+    run = rerun(experiment()[1], 0)
+    pairs = find_equivalents(run, 2)
+    monkeypatch.setattr(type(run.setup), "describe", lambda setup, candidate: "\n".join(["x" * letters] * lines))
+    with warnings.catch_warnings(), looking(Look(size=size, dpi=50)):
+        warnings.simplefilter("error")  # matplotlib says so where there is no room
+        plot_pairs(run.setup, pairs, tmp_path / "figure.png")
+    drawn[-1].canvas.draw()
+    for axes in drawn[-1].axes:
+        (text,) = axes.texts
+        inside, room = text.get_window_extent(), axes.get_window_extent()
+        assert inside.width <= 1.02 * room.width
+        assert inside.height <= 1.02 * room.height
+        assert text.get_fontsize() >= (6.5 if whole == "as large as ever" else 3.5)
+        assert text.get_text().endswith("…") == (whole == "not")
 
 
 def test_eight_are_told_apart_without_colours(experiment: Run, draw: Callable[..., Any]) -> None:

@@ -282,7 +282,8 @@ class Setup(ABC, Generic[C]):
         """Draw `candidate` on matplotlib's `axes`, for figures of equivalents; its description where not overridden."""
         axes.set_axis_off()
         folded = [textwrap.fill(line, _LINE, drop_whitespace=False) for line in self.describe(candidate).splitlines()]
-        axes.text(0.0, 1.0, "\n".join(folded), va="top", family="monospace", fontsize=7)
+        text = axes.text(0.0, 1.0, "\n".join(folded), va="top", family="monospace", fontsize=7)
+        text.set_in_layout(False)  # the figure is made to fit it
 
     def details(self, candidate: C, fitness: float) -> str:
         """What a person wants to know of a search's best candidate besides its description; "" for nothing."""

@@ -26,6 +26,7 @@ COLOURS = (
 )  # fmt: skip
 DASHES = ("-", "--", "-.", ":", (0, (3, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 _MOST_DOTS = 24_000
+_HIGHER, _SMALLEST = 3.0, 3.5  # times, and points of letters, for long descriptions
 _NARROW = 4.5  # inches; letters in figures that are less wide are small
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 
@@ -211,6 +212,7 @@ def figure(
                 write_below(fig, notice, size=6.5 if width >= _NARROW else 5.0, color="#555555")
             yield fig, axes
             _show_texts(fig)
+            _fit_descriptions(fig, grow=look.size is None)
             _fold_labels(fig)
             _save(fig, out)
         finally:
@@ -231,6 +233,27 @@ def _show_texts(fig: Any) -> None:
     """Spell out what is no letter, such as an escape: there is no glyph for it, and no place in an SVG file."""
     for text in fig.findobj(lambda one: hasattr(one, "set_text") and not one.get_text().isprintable()):
         text.set_text(printable(text.get_text()))
+
+
+def _fit_descriptions(fig: Any, *, grow: bool) -> None:
+    """Texts that a panel is filled with find room: the figure gets higher where it may, letters smaller, the end goes."""
+    texts = [text for axes in fig.axes for text in axes.texts if not text.get_in_layout()]
+    if not texts:
+        return
+
+    def excess(text: Any) -> tuple[float, float]:
+        size, room = text.get_window_extent(), text.axes.get_window_extent()
+        return size.width / room.width, size.height / room.height
+
+    fig.canvas.draw()
+    if grow:
+        fig.set_figheight(fig.get_figheight() * min(max(1.0, *(excess(text)[1] for text in texts)), _HIGHER))
+        fig.canvas.draw()
+    for text in texts:
+        text.set_fontsize(max(text.get_fontsize() / max(1.0, *excess(text)), _SMALLEST))
+        if (times := excess(text)[1]) > 1.0:
+            lines = text.get_text().splitlines()
+            text.set_text("\n".join([*lines[: int(len(lines) / times) - 1], "…"]))
 
 
 def _fold_labels(fig: Any) -> None:

@@ -95,7 +95,7 @@ def _lead(series: Sequence[Series], experiments: Sequence[Mapping[str, Any]]) ->
     asked = sum(one.results.experiment["trials"] for one in series)
     finished = f"{trials:,}" if trials >= asked else f"{trials:,} of {asked:,}"
     cells = "1 cell" if len(series) == 1 else f"{len(series):,} cells"
-    text = f"Setup {experiments[0]['setup']}: {cells}, {finished} trials in all."
+    text = f"Setup {experiments[0]['setup']}: {cells}, {finished} trial{'s' * (asked != 1)} in all."
     more = len(series) - _MOST_DRAWN
     return text + (f" The figures show the first {_MOST_DRAWN}." if more > 0 else "")
 
