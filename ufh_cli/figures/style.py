@@ -236,7 +236,7 @@ def _show_texts(fig: Any) -> None:
 
 
 def _fit_descriptions(fig: Any, *, grow: bool) -> None:
-    """Texts that a panel is filled with find room: the figure gets higher where it may, letters smaller, the end goes."""
+    """Texts that fill a panel find room: the figure gets higher where it may, letters smaller, the end goes."""
     texts = [text for axes in fig.axes for text in axes.texts if not text.get_in_layout()]
     if not texts:
         return
@@ -250,7 +250,8 @@ def _fit_descriptions(fig: Any, *, grow: bool) -> None:
         fig.set_figheight(fig.get_figheight() * min(max(1.0, *(excess(text)[1] for text in texts)), _HIGHER))
         fig.canvas.draw()
     for text in texts:
-        text.set_fontsize(max(text.get_fontsize() / max(1.0, *excess(text)), _SMALLEST))
+        if (times := max(excess(text))) > 1.0:
+            text.set_fontsize(max(0.95 * text.get_fontsize() / times, _SMALLEST))  # their widths are whole pixels
         if (times := excess(text)[1]) > 1.0:
             lines = text.get_text().splitlines()
             text.set_text("\n".join([*lines[: int(len(lines) / times) - 1], "…"]))
