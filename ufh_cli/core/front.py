@@ -32,8 +32,8 @@ def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
 def ranks(points: ArrayLike) -> np.ndarray:
     """The front that each point belongs to: 0 for the non-dominated, 1 for those that only they dominate, and so on.
 
-    With one or two objectives O(n log n); with more, quadratic in time and memory (a matrix of pairs), which is quickest
-    up to a few thousand points.
+    O(n log n) for one or two objectives; for more, quadratic in time and memory (a matrix of pairs), which is
+    quickest up to a few thousand points.
 
     Parameters
     ----------
