@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from setups.automl_zero.block import TaskBlock, combined
+from setups.automl_zero.block import TaskBlock
 from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
 from setups.automl_zero.operations import OPERATIONS, SCALAR_CONSTANT
 from setups.automl_zero.program import Instruction, Memory, Program, unpack
@@ -323,7 +323,7 @@ def interpreter_rows(repeats: int) -> Iterator[str]:
             if hashing:
                 ours = _seconds(lambda b=block, p=program: b.errors(p, 10, 10), repeats)
             else:
-                ours = _seconds(lambda b=block, p=program: combined(b.fitnesses(p, 1)[:-1, 0], False), repeats)
+                ours = _seconds(lambda b=block, p=program: b.fitness(p, 1), repeats)
             started = time.process_time()
             machine = NumpyMachine(program, memory, features)
             evaluate_with_numpy(machine, tasks[0], classification=classification, train=train, valid=valid)
