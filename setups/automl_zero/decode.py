@@ -127,6 +127,7 @@ def _place(instructions, needed, n):
             rest >>= _ONE
             address += 1
         length *= n
+        size += -size % 4  # so that blocks of elements lie on boundaries of their size
     return places, size
 
 

@@ -14,7 +14,7 @@ lanes), and memory of a plane for each, so that every vector lies on a boundary 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -25,7 +25,7 @@ from numba.extending import lower_builtin, models, register_model, type_callable
 # Compiled code calls an intrinsic without its first parameter, which a type checker cannot know.
 intrinsic: Any = numba_intrinsic
 
-WIDTHS = (4, 8, 12, 16)  # numbers of lanes; a mask of lanes has to fit in an int64 with room to spare
+WIDTHS = (4, 8, 10, 12, 16)  # numbers of lanes; a mask of lanes has to fit in an int64 with room to spare
 
 DOUBLE = ir.DoubleType()
 INT64 = ir.IntType(64)
@@ -36,7 +36,7 @@ class _OfLanes(types.Type):
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.parts = [power for power in (16, 8, 4) if width & power]
+        self.parts = [power for power in (16, 8, 4, 2) if width & power]
         super().__init__(name=f"{type(self).__name__}({width})")
 
 
@@ -111,6 +111,22 @@ class Vectors:
 
         return self.by_parts(choose, other, if_true, if_false)
 
+    def repeated(self, count: int) -> Vectors:
+        """The lanes of so many elements that are all equal to this one."""
+        return self._shuffled(lambda lanes: [*range(lanes)] * count)
+
+    def halves(self) -> tuple[Vectors, Vectors]:
+        """Each of two elements."""
+        first = self._shuffled(lambda lanes: range(lanes // 2))
+        return first, self._shuffled(lambda lanes: range(lanes // 2, lanes))
+
+    def _shuffled(self, chosen: Callable[[int], Iterable[int]]) -> Vectors:
+        def shuffle(x):
+            indices = [*chosen(x.type.count)]
+            return self.builder.shuffle_vector(x, x, ir.Constant(_vector(len(indices), ir.IntType(32)), indices))
+
+        return self.by_parts(shuffle)
+
     def call(self, llvm_name: str) -> Vectors:
         """LLVM's function of that name, such as ``llvm.sqrt``."""
 
@@ -145,16 +161,18 @@ class Elements:
         """The value of numba's type."""
         return _struct(self.builder, self._planes)
 
-    def _pointers(self, index: Any) -> list[Any]:
-        at = zip(self.moved(index)._planes, self.parts, strict=True)
-        return [self.builder.bitcast(plane, _vector(part).as_pointer()) for plane, part in at]
+    def get(self, count: int) -> Vectors:
+        """The first `count` elements, side by side in as many vectors as one has."""
+        parts = []
+        for plane, part in zip(self._planes, self.parts, strict=True):
+            pointer = self.builder.bitcast(plane, _vector(part * count).as_pointer())
+            parts.append(self.builder.load(pointer, align=8))
+        return Vectors(self.builder, parts)
 
-    def __getitem__(self, index: Any) -> Vectors:
-        return Vectors(self.builder, [self.builder.load(pointer, align=8) for pointer in self._pointers(index)])
-
-    def __setitem__(self, index: Any, value: Vectors) -> None:
-        for pointer, part in zip(self._pointers(index), value.parts, strict=True):
-            self.builder.store(part, pointer, align=8)
+    def put(self, value: Vectors) -> None:
+        """Write `value`, of one element or several, from the first element on."""
+        for plane, part in zip(self._planes, value.parts, strict=True):
+            self.builder.store(part, self.builder.bitcast(plane, part.type.as_pointer()), align=8)
 
     def row(self, index: Any) -> Vectors:
         """The lanes that lie one after the other from the `index`-th number of the first plane on."""
@@ -242,7 +260,7 @@ def _reading(read: Callable[[Elements, Any], Vectors]) -> Any:
     return apply
 
 
-load = _reading(Elements.__getitem__)  # load(memory, index): the lanes of an element
+load = _reading(lambda memory, index: memory.moved(index).get(1))  # load(memory, index): the lanes of an element
 load_row = _reading(Elements.row)  # load_row(memory, index): lanes that lie one after the other, see `Elements.row`
 
 
@@ -251,7 +269,8 @@ def store(typing_context, memory, index, value):
     """Write `value` to the lanes of element `index`."""
 
     def generate(context, builder, signature, arguments):
-        Elements(builder, arguments[0], memory.parts)[arguments[1]] = Vectors(builder, _parts(builder, arguments[2]))
+        element = Elements(builder, arguments[0], memory.parts).moved(arguments[1])
+        element.put(Vectors(builder, _parts(builder, arguments[2])))
         return context.get_dummy_value()
 
     return types.void(memory, types.int64, value), generate

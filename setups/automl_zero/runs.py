@@ -77,10 +77,9 @@ def sums_of_products(typing_context, memory, a, b, o, n, rows, a_row):
             sums = []
             for k in range(count):
                 row = runs.moved(builder.mul(builder.add(first, INT64(k)), arguments[6]))
-                other = others or row
-                sums.append(_pairwise_sum([row[k] * other[k] for k in range(n.literal_value)]))
+                sums.append(_pairwise_sum(_products(row, others or row, n.literal_value)))
             for k, result in enumerate(sums):
-                out.moved(first)[k] = result
+                out.moved(builder.add(first, INT64(k))).put(result)
 
         _in_blocks(builder, arguments[5], block, 2)
         return context.get_dummy_value()
@@ -89,12 +88,16 @@ def sums_of_products(typing_context, memory, a, b, o, n, rows, a_row):
     return types.void(memory, integer, b, integer, n, integer, integer), generate
 
 
-def _pairwise_sum(terms: list[Vectors]) -> Vectors:
-    while len(terms) >= 4:
-        whole_quads = len(terms) // 4 * 4
-        pairs = [terms[k] + terms[k + 2] for k in range(whole_quads) if k % 4 < 2]
-        terms = pairs + terms[whole_quads:]
-    return sum(terms[1:], terms[0])
+def _products(row: Elements, other: Elements, n: int) -> list[Vectors]:
+    """Those of the elements, two in one."""
+    return [row.moved(k).get(2) * other.moved(k).get(2) for k in range(0, n, 2)]
+
+
+def _pairwise_sum(pairs: list[Vectors]) -> Vectors:
+    while len(pairs) > 1:
+        pairs = [a + b for a, b in zip(pairs[::2], pairs[1::2], strict=True)]
+    first, second = pairs[0].halves()
+    return first + second
 
 
 def _cases() -> Iterator[tuple[int, Callable[..., None]]]:
@@ -138,10 +141,8 @@ def _of_runs(function: Callable[..., Vectors], names: str) -> Callable[..., None
 
     def write(builder, runs, n, rows, a_row):
         def block(first, count):
-            operands = [runs[name].moved(first) for name in names]
-            results = [function(*(operand[k] for operand in operands)) for k in range(count)]
-            for k, result in enumerate(results):
-                runs["o"].moved(first)[k] = result
+            operands = [runs[name].moved(first).get(count) for name in names]
+            runs["o"].moved(first).put(function(*operands))
 
         _in_blocks(builder, n, block, _UNROLLED)
 
@@ -149,24 +150,23 @@ def _of_runs(function: Callable[..., Vectors], names: str) -> Callable[..., None
 
 
 def _scale(finished: Callable[[Vectors, Vectors], Vectors] | None) -> Callable[..., None]:
-    """What writes the loops of `microcode.SCALE`: a block of `b` stays in registers while it goes through all rows."""
+    """What writes the loops of `microcode.SCALE`."""
 
     def write(builder, runs, n, rows, a_row):
-        def block(first, count):
-            factors = [runs["b"].moved(first)[k] for k in range(count)]
+        def row(number):
+            x = runs["a"].moved(builder.mul(number, a_row)).get(1)
+            start = builder.mul(number, n)
 
-            def row(number):
-                x = runs["a"][builder.mul(number, a_row)]
-                place = builder.add(builder.mul(number, n), first)
-                results = [x * factor for factor in factors]
+            def block(first, count):
+                place = builder.add(start, first)
+                result = x.repeated(count) * runs["b"].moved(first).get(count)
                 if finished is not None:
-                    results = [finished(result, runs["c"].moved(place)[k]) for k, result in enumerate(results)]
-                for k, result in enumerate(results):
-                    runs["o"].moved(place)[k] = result
+                    result = finished(result, runs["c"].moved(place).get(count))
+                runs["o"].moved(place).put(result)
 
-            _loop(builder, rows, row)
+            _in_blocks(builder, n, block, _UNROLLED)
 
-        _in_blocks(builder, n, block, _UNROLLED)
+        _loop(builder, rows, row)
 
     return write
 
@@ -175,8 +175,8 @@ def _fill(builder: Any, runs: dict[str, Elements], n: Any, rows: Any, a_row: Any
     """Write the loops that fill each row of `o` with an element of `a`."""
 
     def row(number):
-        x = runs["a"][builder.mul(number, a_row)]
+        x = runs["a"].moved(builder.mul(number, a_row)).get(1)
         target = runs["o"].moved(builder.mul(number, n))
-        _loop(builder, n, lambda k: target.__setitem__(k, x))
+        _loop(builder, n, lambda k: target.moved(k).put(x))
 
     _loop(builder, rows, row)
