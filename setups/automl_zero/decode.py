@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 
 from setups.automl_zero.compiled import cached_jit
-from setups.automl_zero.microcode import AS_IT_IS, DEVIATION, DOT, FUSED, MEAN, MICROCODE, SCALE, SQUARES, STRIDED
+from setups.automl_zero.microcode import AS_IT_IS, DEVIATION, FUSABLE, FUSED, MEAN, MICROCODE, SQUARES, STRIDED
 from setups.automl_zero.operations import MATRIX_CONSTANT, NOOP, SCALAR_CONSTANT, SIGNATURES, VECTOR_CONSTANT
 
 # Columns of decoded code: a machine instruction; elements of its operands a, b and c and of what it writes, o; how it
@@ -155,7 +155,7 @@ def _fused(code, this, spent, i):
     What it has made must be an operand, once, and not be needed any more.
     """
     before = this - 1
-    if code[before, OP] != SCALE and code[before, OP] != DOT and code[before, OP] != STRIDED:
+    if not FUSABLE[code[before, OP]]:
         return False
     made, out = code[before, OUT], code[this, OUT]
     for part in range(2):

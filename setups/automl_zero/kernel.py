@@ -32,6 +32,7 @@ from setups.automl_zero.lanes import (
     store,
     width_of,
 )
+from setups.automl_zero.runs import copy_rows
 from ufh_cli.core.compiled import splitmix64, word_below
 
 _inline = nb.njit(forceinline=True, error_model="numpy")
@@ -91,8 +92,7 @@ def _load_example(memory, features, data, example, tasks, n):
 
     The data have as many numbers an element as the group has tasks; spare lanes hold whatever comes next.
     """
-    for k in range(n):
-        store(memory, features + k, load_row(data, example + k * tasks))
+    copy_rows(data, example, tasks, memory, features, n)
     store(memory, 0, filled(memory, 0.0))
     return load_row(data, example + n * tasks)
 

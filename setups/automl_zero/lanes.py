@@ -115,17 +115,21 @@ class Vectors:
         """The lanes of so many elements that are all equal to this one."""
         return self._shuffled(lambda lanes: [*range(lanes)] * count)
 
+    def beside(self, other: Vectors) -> Vectors:
+        """This and the `other` element or elements, side by side."""
+        return self._shuffled(lambda lanes: range(2 * lanes), other)
+
     def halves(self) -> tuple[Vectors, Vectors]:
         """Each of two elements."""
         first = self._shuffled(lambda lanes: range(lanes // 2))
         return first, self._shuffled(lambda lanes: range(lanes // 2, lanes))
 
-    def _shuffled(self, chosen: Callable[[int], Iterable[int]]) -> Vectors:
-        def shuffle(x):
+    def _shuffled(self, chosen: Callable[[int], Iterable[int]], other: Vectors | None = None) -> Vectors:
+        def shuffle(x, y):
             indices = [*chosen(x.type.count)]
-            return self.builder.shuffle_vector(x, x, ir.Constant(_vector(len(indices), ir.IntType(32)), indices))
+            return self.builder.shuffle_vector(x, y, ir.Constant(_vector(len(indices), ir.IntType(32)), indices))
 
-        return self.by_parts(shuffle)
+        return self.by_parts(shuffle, other or self)
 
     def call(self, llvm_name: str) -> Vectors:
         """LLVM's function of that name, such as ``llvm.sqrt``."""
@@ -140,6 +144,13 @@ class Vectors:
     def value(self) -> Any:
         """The value of numba's type."""
         return _struct(self.builder, self.parts)
+
+
+def joined(elements: list[Vectors]) -> Vectors:
+    """Several elements, a power of two, side by side."""
+    while len(elements) > 1:
+        elements = [a.beside(b) for a, b in zip(elements[::2], elements[1::2], strict=True)]
+    return elements[0]
 
 
 class Elements:

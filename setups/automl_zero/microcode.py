@@ -3,8 +3,8 @@
 Scalars, vectors and matrices are runs of 1, F and F * F elements, so that an elementwise instruction is the same for
 all three. What differs only in how it goes through its operands is one machine instruction with other numbers:
 
-- `SCALE` multiplies, for each row i, element i of `a` with a run of `b`: a scalar with a run, two vectors (outer), and,
-  with the constant 1.0 for `a`, rows that are copies of a vector;
+- `SCALE` multiplies a scalar with a run, `OUTER` element i of `a` with a run of `b` to row i: two vectors, and, with the
+  constant 1.0 for `a`, rows that are copies of a vector;
 - `FILL` copies a scalar, or, for each row, an element of a vector;
 - `DOT` sums, for each row, the products of a run of `a` with that of `b`; `SQUARES` those of a run of `a` with itself,
   for norms; `STRIDED` those of elements further apart, for each column of `b`, or, with 1.0 for `b`, for means.
@@ -24,15 +24,15 @@ AS_IT_IS, PLUS, MINUS, LESS, ROOT, MEAN, DEVIATION = range(7)
 
 # fmt: off
 (
-    SCALE, _, _, _,  # and the three finished otherwise
+    SCALE, _, _, _, OUTER, _, _, _,  # and the three of each that are finished otherwise
     ADD, SUBTRACT, MULTIPLY, DIVIDE, MINIMUM, MAXIMUM,  # two runs -> a run
     ABSOLUTE, RECIPROCAL, STEP_FROM_ZERO, STEP_ABOVE_ZERO,  # a run -> a run
     FILL, CONSTANT, TRANSPOSE,
     SINE, COSINE, TANGENT, ARCSINE, ARCCOSINE, ARCTANGENT, EXPONENTIAL, LOGARITHM,  # scalars, a lane at a time
     UNIFORM, GAUSSIAN,
-) = range(27)
+) = range(31)
 # fmt: on
-DOT, SQUARES, STRIDED = 27, 34, 41  # and the six of each that are finished otherwise
+DOT, SQUARES, STRIDED = 31, 38, 45  # and the six of each that are finished otherwise
 
 IN1, IN2, ONE = range(3)  # where an operand is: at the instruction's addresses, or the constant 1.0
 NONE, SINGLE, VECTOR, MATRIX = range(4)  # counts and strides: 0, 1, F and F * F elements
@@ -108,11 +108,11 @@ _TABLE = {
     19: Micro(FILL, length=VECTOR),
     21: _with_itself(ROOT, VECTOR),
     27: Micro(DOT, length=VECTOR),
-    28: Micro(SCALE, length=VECTOR, rows=VECTOR, a_row=SINGLE),
+    28: Micro(OUTER, length=VECTOR, rows=VECTOR, a_row=SINGLE),
     29: Micro(SCALE, length=MATRIX),
     31: _rows_of(DOT),
     32: Micro(FILL, length=VECTOR, rows=VECTOR, a_row=SINGLE),
-    33: Micro(SCALE, length=VECTOR, rows=VECTOR, a=ONE, b=IN1),
+    33: Micro(OUTER, length=VECTOR, rows=VECTOR, a=ONE, b=IN1),
     34: _with_itself(ROOT, MATRIX),
     35: Micro(
         STRIDED + ROOT, length=VECTOR, rows=VECTOR, b=IN1, a_row=SINGLE, b_row=SINGLE, a_step=VECTOR, b_step=VECTOR
@@ -142,8 +142,13 @@ _TABLE = {
 MICROCODE = np.array([_TABLE.get(number, Micro(ADD)) for number in range(65)], dtype=np.int64)
 MICROCODE.setflags(write=False)
 
+# FUSABLE[machine instruction]: whether what it makes can be finished in another way.
+FUSABLE = np.zeros(STRIDED + DEVIATION + 1, dtype=np.bool_)
+FUSABLE[[SCALE, OUTER, DOT, STRIDED]] = True
+FUSABLE.setflags(write=False)
+
 # FUSED[machine instruction, operand of it that the instruction before has made]: how that is finished instead.
-FUSED = np.zeros((STRIDED + DEVIATION + 1, 2), dtype=np.int64)
+FUSED = np.zeros((FUSABLE.size, 2), dtype=np.int64)
 FUSED[ADD] = PLUS, PLUS
 FUSED[SUBTRACT] = LESS, MINUS
 FUSED.setflags(write=False)

@@ -14,7 +14,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 
 from setups.automl_zero import microcode as mc
-from setups.automl_zero.lanes import INT64, Elements, Vectors, intrinsic
+from setups.automl_zero.lanes import INT64, Elements, Vectors, intrinsic, joined
 
 _UNROLLED = 4  # elements
 
@@ -32,10 +32,11 @@ _OF_ONE: dict[int, Callable[[Vectors], Vectors]] = {
     mc.STEP_FROM_ZERO: lambda x: x.select(">=", x.like(0.0), x.like(1.0), x.like(0.0)),
     mc.STEP_ABOVE_ZERO: lambda x: x.select(">", x.like(0.0), x.like(1.0), x.like(0.0)),
 }
-_FINISHED: dict[int, Callable[[Vectors, Vectors], Vectors]] = {
-    mc.PLUS: lambda result, c: c + result,
-    mc.MINUS: lambda result, c: c - result,
-    mc.LESS: lambda result, c: result - c,
+_FINISHED: dict[int, Callable[[Vectors, Callable[[], Vectors]], Vectors]] = {  # of a result and what reads c
+    mc.AS_IT_IS: lambda result, c: result,
+    mc.PLUS: lambda result, c: c() + result,
+    mc.MINUS: lambda result, c: c() - result,
+    mc.LESS: lambda result, c: result - c(),
 }
 
 
@@ -78,14 +79,32 @@ def sums_of_products(typing_context, memory, a, b, o, n, rows, a_row):
             for k in range(count):
                 row = runs.moved(builder.mul(builder.add(first, INT64(k)), arguments[6]))
                 sums.append(_pairwise_sum(_products(row, others or row, n.literal_value)))
-            for k, result in enumerate(sums):
-                out.moved(builder.add(first, INT64(k))).put(result)
+            out.moved(first).put(joined(sums))
 
-        _in_blocks(builder, arguments[5], block, 2)
+        _in_blocks(builder, arguments[5], block, _UNROLLED)
         return context.get_dummy_value()
 
     integer = types.int64
     return types.void(memory, integer, b, integer, n, integer, integer), generate
+
+
+@intrinsic
+def copy_rows(typing_context, data, start, tasks, memory, o, n):
+    """Copy `n` elements to `o` from where they lie `tasks` numbers apart, from the number `start` on."""
+
+    def generate(context, builder, signature, arguments):
+        source, out = (Elements(builder, arguments[k], memory.parts) for k in (0, 3))
+        start, tasks, _, o, n = arguments[1:]
+
+        def block(first, count):
+            places = [builder.add(first, INT64(k)) for k in range(count)]
+            rows = [source.row(builder.add(start, builder.mul(place, tasks))) for place in places]
+            out.moved(builder.add(o, first)).put(joined(rows))
+
+        _in_blocks(builder, n, block, _UNROLLED)
+        return context.get_dummy_value()
+
+    return types.void(data, types.int64, types.int64, memory, types.int64, types.int64), generate
 
 
 def _products(row: Elements, other: Elements, n: int) -> list[Vectors]:
@@ -106,9 +125,9 @@ def _cases() -> Iterator[tuple[int, Callable[..., None]]]:
         yield op, _of_runs(of_two, "ab")
     for op, of_one in _OF_ONE.items():
         yield op, _of_runs(of_one, "a")
-    yield mc.SCALE, _scale(None)
     for finish, finished in _FINISHED.items():
         yield mc.SCALE + finish, _scale(finished)
+        yield mc.OUTER + finish, _outer(finished)
     yield mc.FILL, _fill
 
 
@@ -149,24 +168,33 @@ def _of_runs(function: Callable[..., Vectors], names: str) -> Callable[..., None
     return write
 
 
-def _scale(finished: Callable[[Vectors, Vectors], Vectors] | None) -> Callable[..., None]:
-    """What writes the loops of `microcode.SCALE`."""
+def _outer(finished: Callable[..., Vectors]) -> Callable[..., None]:
+    """What writes the loops of `microcode.OUTER`."""
+    row_of = _scale(finished)
 
     def write(builder, runs, n, rows, a_row):
         def row(number):
-            x = runs["a"].moved(builder.mul(number, a_row)).get(1)
-            start = builder.mul(number, n)
-
-            def block(first, count):
-                place = builder.add(start, first)
-                result = x.repeated(count) * runs["b"].moved(first).get(count)
-                if finished is not None:
-                    result = finished(result, runs["c"].moved(place).get(count))
-                runs["o"].moved(place).put(result)
-
-            _in_blocks(builder, n, block, _UNROLLED)
+            place = builder.mul(number, n)
+            moved = {"a": runs["a"].moved(builder.mul(number, a_row)), "b": runs["b"]}
+            row_of(builder, moved | {name: runs[name].moved(place) for name in "co"}, n, rows, a_row)
 
         _loop(builder, rows, row)
+
+    return write
+
+
+def _scale(finished: Callable[..., Vectors]) -> Callable[..., None]:
+    """What writes the loop of `microcode.SCALE`."""
+
+    def write(builder, runs, n, rows, a_row):
+        factor = runs["a"].get(1)
+
+        def block(first, count):
+            here = {name: runs[name].moved(first) for name in "bco"}
+            product = factor.repeated(count) * here["b"].get(count)
+            here["o"].put(finished(product, lambda: here["c"].get(count)))
+
+        _in_blocks(builder, n, block, _UNROLLED)
 
     return write
 
