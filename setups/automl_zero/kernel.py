@@ -43,7 +43,7 @@ STOPPED = np.inf  # in recorded errors: the run had stopped; a recorded training
 # Indices into the array `work` of int64.
 FEATURES, TASKS, TRAIN_EXAMPLES, VALID_EXAMPLES, CLASSIFICATION, TRAIN, VALID, EPOCHS, RECORD, FLAGS = range(10)
 
-_STREAM_STEP = np.uint64(0xD1342543DE82EF95)  # sets the tasks' streams of random numbers apart
+STREAM_STEP = np.uint64(0xD1342543DE82EF95)  # sets the tasks' streams of random numbers apart
 _SHUFFLE_STREAM = np.uint64(0x5851F42D4C957F2D)  # and the stream of the shuffles
 
 _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer
@@ -263,9 +263,7 @@ def make_kernel(width: int) -> Callable[..., Any]:
             store(memory, one, filled(memory, 1.0))
             group_tasks = min(width, tasks - first_task)
             for lane in range(width):
-                state[lane] = (
-                    seed + nb.uint64(first_task + lane) * _STREAM_STEP if table.shape[1] == 0 else nb.uint64(0)
-                )
+                state[lane] = seed + nb.uint64(first_task + lane) * STREAM_STEP if table.shape[1] == 0 else nb.uint64(0)
             examples += _run_group(
                 memory, features, one + 1, pointer_to(code), pointer_to(constants), ends,
                 lane_memory(data[first_task * task_size :], 0, width), np.arange(work[TRAIN]), work,

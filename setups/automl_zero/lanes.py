@@ -4,7 +4,7 @@ A value of lanes holds the same number of one candidate for several tasks, one t
 registers. Arithmetic on it is elementwise and rounds as scalar arithmetic does; nothing is reassociated or fused, so
 that a lane's bits depend neither on the processor nor on the number of lanes.
 
-The number of lanes belongs to the type. Where it is no power of two, as 12, a value is made of several vectors (8 and 4
+The number of lanes belongs to the type. Where it is no power of two, as 10, a value is made of several vectors (8 and 2
 lanes), and memory of a plane for each, so that every vector lies on a boundary of its own size.
 
 `Vectors` and `Elements` stand for such values and memory while LLVM's instructions are being written, here and in
@@ -25,7 +25,7 @@ from numba.extending import lower_builtin, models, register_model, type_callable
 # Compiled code calls an intrinsic without its first parameter, which a type checker cannot know.
 intrinsic: Any = numba_intrinsic
 
-WIDTHS = (4, 8, 10, 12, 16)  # numbers of lanes; a mask of lanes has to fit in an int64 with room to spare
+WIDTHS = (4, 8, 10, 16)  # numbers of lanes; a mask of lanes has to fit in an int64 with room to spare
 
 DOUBLE = ir.DoubleType()
 INT64 = ir.IntType(64)

@@ -3,8 +3,9 @@
 Scalars, vectors and matrices are runs of 1, F and F * F elements, so that an elementwise instruction is the same for
 all three. What differs only in how it goes through its operands is one machine instruction with other numbers:
 
-- `SCALE` multiplies a scalar with a run, `OUTER` element i of `a` with a run of `b` to row i: two vectors, and, with the
-  constant 1.0 for `a`, rows that are copies of a vector;
+- `SCALE` multiplies a scalar with a run;
+- `OUTER` multiplies, for each row i, element i of `a` with a run of `b`: two vectors, and, with the constant 1.0 for
+  `a`, rows that are copies of a vector;
 - `FILL` copies a scalar, or, for each row, an element of a vector;
 - `DOT` sums, for each row, the products of a run of `a` with that of `b`; `SQUARES` those of a run of `a` with itself,
   for norms; `STRIDED` those of elements further apart, for each column of `b`, or, with 1.0 for `b`, for means.

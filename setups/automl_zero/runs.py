@@ -32,11 +32,11 @@ _OF_ONE: dict[int, Callable[[Vectors], Vectors]] = {
     mc.STEP_FROM_ZERO: lambda x: x.select(">=", x.like(0.0), x.like(1.0), x.like(0.0)),
     mc.STEP_ABOVE_ZERO: lambda x: x.select(">", x.like(0.0), x.like(1.0), x.like(0.0)),
 }
-_FINISHED: dict[int, Callable[[Vectors, Callable[[], Vectors]], Vectors]] = {  # of a result and what reads c
+_FINISHED: dict[int, Callable[[Vectors, Vectors], Vectors]] = {
     mc.AS_IT_IS: lambda result, c: result,
-    mc.PLUS: lambda result, c: c() + result,
-    mc.MINUS: lambda result, c: c() - result,
-    mc.LESS: lambda result, c: result - c(),
+    mc.PLUS: lambda result, c: c + result,
+    mc.MINUS: lambda result, c: c - result,
+    mc.LESS: lambda result, c: result - c,
 }
 
 
@@ -190,9 +190,8 @@ def _scale(finished: Callable[..., Vectors]) -> Callable[..., None]:
         factor = runs["a"].get(1)
 
         def block(first, count):
-            here = {name: runs[name].moved(first) for name in "bco"}
-            product = factor.repeated(count) * here["b"].get(count)
-            here["o"].put(finished(product, lambda: here["c"].get(count)))
+            b, c = (runs[name].moved(first).get(count) for name in "bc")
+            runs["o"].moved(first).put(finished(factor.repeated(count) * b, c))
 
         _in_blocks(builder, n, block, _UNROLLED)
 
