@@ -155,10 +155,12 @@ def contents(path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def user_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the metadata of the user's package, made from its own pyproject.toml."""
+    """A folder with the metadata of the user's package, from its own pyproject.toml, and of setups that go wrong."""
     site = tmp_path_factory.mktemp("site")
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     install(site, name=project["name"], version=project["version"], entry_points=project["entry-points"]["ufh.setups"])
+    faulty = {name.lower(): f"ufh_faulty_setups:{name}" for name in ("Faulty", "Quick", "Paired", "Staged", "Subsets")}
+    install(site, name="ufh-faulty-setups", version="0.1.0", entry_points=faulty)
     return site
 
 
