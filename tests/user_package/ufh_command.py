@@ -52,8 +52,8 @@ def install(site: Path, *, name: str, version: str, entry_points: dict[str, str]
     info = site / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    lines = [f"{key} = {value}\n" for key, value in entry_points.items()]
-    (info / "entry_points.txt").write_text("[ufh.setups]\n" + "".join(lines))
+    listed = "".join(f"{key} = {value}\n" for key, value in entry_points.items())
+    (info / "entry_points.txt").write_text(f"[ufh.setups]\n{listed}")
 
 
 class Command:
@@ -135,6 +135,16 @@ def rows(path: Path) -> list[dict[str, str]]:
     """A CSV file as written."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """What the journal in a folder of results holds below its header."""
+    return [json.loads(line) for line in (path / "journal.jsonl").read_text(encoding="utf-8").splitlines()[1:]]
+
+
+def lines(path: Path) -> int:
+    """How many lines are finished in a file that may not be there yet."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def contents(path: Path) -> dict[str, Any]:
