@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from ufh_command import rows
 
+from ufh_cli.analyses.findings import find
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.front import dominates, hypervolume
 from ufh_cli.core.rng import Rng
 
@@ -191,3 +193,21 @@ def test_objectives_that_make_no_sense(ufh, value, words):
 def test_targets_that_make_no_sense(ufh, objectives, value, words):
     options = ("--set", f"options.objectives={objectives or '[]'}", "--set", f"budget.target_objectives={value}")
     assert words in ufh("run", "nasbench", *options, "--trials", "1", code=2).refusal()
+
+
+def test_an_objective_of_the_fittest_can_be_claimed(ufh):
+    """Such as the size of the most accurate: one number a trial, of the candidate that is highest in the first."""
+    ufh("run", *SEARCH, "--trials", "3", "--name", "three")
+    found = entries(ufh.folder / "results/three")
+    fittest = [
+        max((e["objectives"] for e in found if e["trial"] == trial), key=lambda o: o["accuracy"]) for trial in range(3)
+    ]
+    claim = {"measure": "level", "series": ["three"], "quantity": "fittest:seconds"}
+    measured = find(claim, ufh.folder / "results").measured
+    assert f"{np.mean([one['seconds'] for one in fittest]):.4g}" in measured
+    assert (
+        f"lowest {min(one['seconds'] for one in fittest):.4g}"
+        in find(claim | {"above": -1e9}, ufh.folder / "results").measured
+    )
+    with pytest.raises(InputError, match="unknown quantity 'fittest:instructions'"):
+        find(claim | {"quantity": "fittest:instructions"}, ufh.folder / "results")

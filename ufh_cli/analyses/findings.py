@@ -14,7 +14,7 @@ import numpy as np
 from ufh_cli.analyses.baseline import Pair, condition_label, with_baselines
 from ufh_cli.analyses.compare import Difference, compare, holm
 from ufh_cli.analyses.fronts import objective_names
-from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series, select_all
+from ufh_cli.analyses.series import FITTEST, MIDWAY, REEVALUATED_AUC, Series, select_all
 from ufh_cli.analyses.speedup import speed_up
 from ufh_cli.configuration.errors import InputError, nearest
 
@@ -83,6 +83,7 @@ def _check_values(values: Mapping[str, Any], series: Sequence[Series]) -> None:
             raise InputError(f"{key} must be {wanted}, got {value!r}")
     shared = set.intersection(*(set(one.trials[0]) for one in series))
     columns = [name for name in shared if isinstance(series[0].trials[0][name], int | float)]
+    columns += {f"{FITTEST}{name}" for one in series for entry in one.front[:1] for name in entry["objectives"]}
     if values.get("quantity", MIDWAY) not in (MIDWAY, REEVALUATED_AUC, *columns):
         raise InputError(f"unknown quantity {values['quantity']!r}; {nearest(values['quantity'], columns)}")
 

@@ -20,6 +20,7 @@ from ufh_cli.records.folder import NoResults, Results, find_folder
 
 MIDWAY = "midway_reevaluated_fitness"
 REEVALUATED_AUC = "reevaluated_auc"
+FITTEST = "fittest:"
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,24 @@ class Series:
 
         Or `MIDWAY`: the fitness on unseen data of what was best at half of the time span; NaN where it was not
         followed. Or `REEVALUATED_AUC`: the AUC of the incumbents' fitness on unseen data, unlike the best of noisy
-        fitnesses not biased upwards; NaN where these were not followed.
+        fitnesses not biased upwards; NaN where these were not followed. Or `FITTEST` and an objective's name: that
+        objective of the fittest on each trial's front, which is the highest in the first.
         """
+        if name.startswith(FITTEST):
+            return self._of_fittest(name.removeprefix(FITTEST))
         if name == MIDWAY:
             return np.array([self._midway(number) for number in self.numbers], dtype=float)
         if name == REEVALUATED_AUC:
             return np.array([self._reevaluated_auc(row) for row in self.trials], dtype=float)
         return np.array([row[name] for row in self.trials], dtype=float)
+
+    def _of_fittest(self, objective: str) -> np.ndarray:
+        found: dict[int, dict[str, float]] = {}
+        for entry in self.front:
+            objectives = {name: float(value) for name, value in entry["objectives"].items()}
+            if _first(objectives) > _first(found.get(entry["trial"], {})):
+                found[entry["trial"]] = objectives
+        return np.array([found.get(number, {}).get(objective, np.nan) for number in self.numbers])
 
     def _midway(self, number: int) -> float:
         half, curve = self.time_span / 2, self.curves.get(number)
@@ -116,6 +128,10 @@ class Series:
     def cost_unit(self) -> str:
         """The setup's unit of cost."""
         return self.trials[0]["cost_unit"] if self.trials else "cost"
+
+
+def _first(objectives: Mapping[str, float]) -> float:
+    return next(iter(objectives.values()), -np.inf)
 
 
 class _File:
