@@ -24,6 +24,7 @@ CASES = {
     "fea": ("--technique=fea+fcm", "--set=cache.max_evaluations=2"),
     "forgetful": ("--technique=forgetful-fec", "--set=cache.forget_probability=1/N"),
     "guided": ("--technique=fec+guided+fcm", "--set=guided.tries=4", "--set=guided.warmup=20", "--set=guided.refit=10"),
+    "gnn": ("--technique=fec+guided", "--set=guided.model=gnn", "--set=guided.warmup=20", "--set=guided.refit=20"),
     "none": ("--technique=none", "--search=tournament"),
 }
 

@@ -29,6 +29,18 @@ def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
     return all(x >= y for x, y in zip(a, b, strict=True)) and any(x > y for x, y in zip(a, b, strict=True))
 
 
+def dominance(points: ArrayLike) -> np.ndarray:
+    """Of points, shape (n, d), without NaN: whether each dominates each other, bool, shape (n, n)."""
+    values = _matrix(points)
+    n = len(values)
+    not_worse = np.ones((n, n), bool)
+    better = np.zeros((n, n), bool)
+    for column in values.T:
+        not_worse &= column[:, None] >= column
+        better |= column[:, None] > column
+    return not_worse & better
+
+
 def ranks(points: ArrayLike) -> np.ndarray:
     """The front that each point belongs to: 0 for the non-dominated, 1 for those that only they dominate, and so on.
 
@@ -48,12 +60,7 @@ def ranks(points: ArrayLike) -> np.ndarray:
     n = len(values)
     if n and values.shape[1] <= 2:
         return _ranks_of_pairs(values[:, 0], values[:, -1])
-    not_worse = np.ones((n, n), bool)
-    better = np.zeros((n, n), bool)
-    for column in values.T:
-        not_worse &= column[:, None] >= column
-        better |= column[:, None] > column
-    wins = not_worse & better
+    wins = dominance(values)
     dominators = wins.sum(axis=0)
     result = np.full(n, -1)
     front, rank = np.flatnonzero(dominators == 0), 0
