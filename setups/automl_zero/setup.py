@@ -27,7 +27,7 @@ from setups.automl_zero.tasks import (
 )
 from setups.automl_zero.text import format_program, parse_program
 from ufh_cli.core.graph import Graph
-from ufh_cli.core.names import one_of, weights
+from ufh_cli.core.names import in_range, one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
@@ -152,22 +152,22 @@ class AutoMLZero(Setup[Program]):
         self._initial_sizes = _initial_sizes(self.space, initial_sizes)
         self._initial_random = one_of("initial", initial, ("noop", "random")) == "random"
         self._mutations = cumulative(weights("mutations", mutations, MUTATIONS))
-        self._mutation_probability = _in_range("mutation_probability", mutation_probability, 0.0, 1.0)
+        self._mutation_probability = in_range("mutation_probability", mutation_probability, 0.0, 1.0)
         self._paper_constants = one_of("constants", constants, ("code", "paper")) == "paper"
         self._median = one_of("combine", combine, ("mean", "median")) == "median"
-        self._epochs = int(_in_range("epochs", epochs, 1, 10**6))
+        self._epochs = in_range("epochs", epochs, 1, 10**6)
         self._fixed_noise = fixed_noise
         self._hash_flags = hash_flags
-        self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
+        self._hurdle_fitness = in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
 
         one_of("task", task, TASKS)
-        _in_range("features", features, 1, 4096)
+        in_range("features", features, 1, 4096)
         _check_sizes("", tasks, train_examples, valid_examples, fewest_examples=1)
         _check_sizes("heldout_", heldout_tasks, heldout_train_examples, heldout_valid_examples, fewest_examples=0)
-        _in_range("hash_examples", hash_examples, 1, min(train_examples, valid_examples))
+        in_range("hash_examples", hash_examples, 1, min(train_examples, valid_examples))
         _check_hurdle(hurdle_tasks, hurdle_fitness, tasks)
-        _in_range("task_seed", task_seed, 0, 2**63 - 1)
-        _in_range("train_budget", train_budget, 0.0, 1e9)
+        in_range("task_seed", task_seed, 0, 2**63 - 1)
+        in_range("train_budget", train_budget, 0.0, 1e9)
         search = _Sizes(count=tasks, features=features, train=train_examples, valid=valid_examples, seed=task_seed)
         held_out = search.copy()
         held_out["count"] = heldout_tasks
@@ -336,9 +336,9 @@ def _initial_sizes(space: Space, sizes: Triple) -> np.ndarray:
 
 def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: int, *, fewest_examples: int) -> None:
     """Check the options of these names with `prefix` before them."""
-    _in_range(f"{prefix}tasks", tasks, 1, 10**5)
-    _in_range(f"{prefix}train_examples", train_examples, fewest_examples, 10**8)
-    _in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
+    in_range(f"{prefix}tasks", tasks, 1, 10**5)
+    in_range(f"{prefix}train_examples", train_examples, fewest_examples, 10**8)
+    in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
 
 
 def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
@@ -358,7 +358,7 @@ def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
 
 
 def _check_hurdle(hurdle_tasks: int, hurdle_fitness: float, tasks: int) -> None:
-    _in_range("hurdle_tasks", hurdle_tasks, 0, tasks - 1)
+    in_range("hurdle_tasks", hurdle_tasks, 0, tasks - 1)
     if hurdle_fitness > 0 and hurdle_tasks == 0:
         raise ValueError("hurdle_fitness needs hurdle_tasks above 0: the first stage that must reach it")
 
@@ -380,9 +380,3 @@ def _hurdle_blocks(tasks: list[Task], hurdle_tasks: int, classification: bool) -
         return None
     hurdle, rest = tasks[:hurdle_tasks], tasks[hurdle_tasks:]
     return TaskBlock(hurdle, classification=classification), TaskBlock(rest, classification=classification)
-
-
-def _in_range(name: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, got {value}")
-    return value

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ufh_cli.core.front import dominates
 from ufh_cli.core.guided.outputs import LatestOutputs, output_row
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.hashing import FunctionalHash
@@ -17,11 +18,12 @@ from ufh_cli.core.trial import functional_keys
 
 SEEDS = st.integers(0, 2**32 - 1)
 LEARNING = {"warmup": 20, "refit": 10}
+SELDOM = {"warmup": 20, "refit": 60}  # for a model that takes long to train
 
 
-def guided(toy, technique: str = "guided", setup=None, seed: int = 0, candidates: int = 120, **settings):
+def guided(toy, technique="guided", setup=None, seed=0, candidates=120, search="regularized_evolution", **settings):
     options = {"guidance": Guidance(**settings)}
-    return toy.run(setup or toy.Digits(), technique, seed=seed, candidates=candidates, options=options)
+    return toy.run(setup or toy.Digits(), technique, search=search, seed=seed, candidates=candidates, options=options)
 
 
 def path(run) -> list[tuple]:
@@ -86,11 +88,11 @@ def test_an_oracle_is_right_as_often_as_it_should_be(toy) -> None:
     assert sum(right) / len(right) == pytest.approx(0.7, abs=0.04)
 
 
-@pytest.mark.parametrize("model", ["trees", "linear"])
+@pytest.mark.parametrize("model", ["trees", "linear", "gnn"])
 @pytest.mark.parametrize("technique", ["guided", "fec+guided", "fea+guided+fcm", "fec+tabulist+guided"])
 def test_a_trial_repeats_itself(toy, technique: str, model: str) -> None:
     def run():
-        return guided(toy, technique, toy.Digits(noise=0.1), seed=3, candidates=200, model=model, **LEARNING)
+        return guided(toy, technique, toy.Digits(noise=0.1), seed=3, candidates=200, model=model, **SELDOM)
 
     first, again = run(), run()
     assert path(first) == path(again)
@@ -106,12 +108,17 @@ def test_a_model_finds_better_children_than_chance(toy) -> None:
             return float(sum(candidate))
 
     shares = {}
-    for model, settings_of in (("trees", {}), ("linear", {}), ("coin", {"model": "oracle", "accuracy": 0.5})):
-        asked = {"model": model} | settings_of | LEARNING
+    for model, settings_of in (
+        ("trees", {}),
+        ("linear", {}),
+        ("gnn", SELDOM),
+        ("coin", {"model": "oracle", "accuracy": 0.5}),
+    ):
+        asked = {"model": model} | LEARNING | settings_of
         tally = guided(toy, "guided", Sums(digits=12, base=8, active=12), candidates=400, **asked).result.guidance
         shares[model] = tally.better_share
         assert (tally.auc > 0.8) is (model != "coin")
-    assert min(shares["trees"], shares["linear"]) > 1.3 * shares["coin"]
+    assert min(shares["trees"], shares["linear"], shares["gnn"]) > 1.3 * shares["coin"]
 
 
 @pytest.mark.parametrize(
@@ -229,17 +236,38 @@ def test_several_workers_share_one_guide(toy) -> None:
     assert runs[0].result.guidance.asked > 20
 
 
+@pytest.mark.parametrize("search", ["nsga2", "regularized_evolution"])
+@pytest.mark.parametrize(
+    "asked", [{"model": "trees"}, {"model": "linear"}, {"model": "gnn"}, {"model": "oracle"}, {"features": "outputs"}]
+)
+def test_with_several_objectives_the_better_dominates(toy, search: str, asked: dict) -> None:
+    class Two(toy.Digits):
+        """The sums of the digits at even and at odd places."""
+
+        objectives = Objectives(("even", "odd"), (-1.0, -1.0))
+
+        def objectives_of(self, candidate, evaluation):
+            return (float(sum(candidate[::2])), float(sum(candidate[1::2])))
+
+    setup = Two(digits=10, base=8, active=10)
+    learning = SELDOM if asked.get("model") == "gnn" else LEARNING
+    run = guided(toy, "fec+guided", setup, search=search, candidates=300, **asked, **learning)
+    assert run.result.guidance.auc > 0.65
+    told = [(parent, child) for parent, child in children(run) if child.forecast and not math.isnan(child.forecast[0])]
+    assert len(told) > 50
+    for parent, child in told if asked.get("model") == "oracle" else ():
+        assert (child.forecast[0] > 0) is dominates(child.objectives, parent.objectives)
+
+
 def test_what_cannot_be_guided_is_refused(toy) -> None:
-    several = toy.Digits()
-    several.objectives = Objectives(("a", "b"), (0.0, 0.0))
     without = toy.Digits()
     without.operations = ()
     measured = toy.Digits()
     measured.simulated_cost = False
     for setup, asked, words in (
-        (several, {}, "several objectives"),
         (without, {"features": "structure"}, "tells no graphs"),
         (without, {"features": "both", "model": "linear"}, "tells no graphs"),
+        (without, {"model": "gnn"}, "choose trees"),
         (measured, {"model": "oracle"}, "must be look-ups"),
     ):
         with pytest.raises(ValueError, match=words) as error:
@@ -253,6 +281,7 @@ def test_what_cannot_be_guided_is_refused(toy) -> None:
         {"tries": 0}, {"window": 9}, {"window": 20001}, {"refit": 0}, {"warmup": 9}, {"quantile": 1.5},
         {"epsilon": -0.1}, {"accuracy": 2.0}, {"margin": -1.0}, {"margin": math.inf}, {"cost": math.nan},
         {"model": "oracle", "accept": "quantile"}, {"features": "both", "model": "oracle"},
+        {"features": "outputs", "model": "gnn"},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong: dict) -> None:

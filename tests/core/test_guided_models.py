@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 
+from ufh_cli.core.front import dominates
 from ufh_cli.core.graph import Graph
-from ufh_cli.core.guided import columns, linear, trees
+from ufh_cli.core.guided import columns, linear, order, trees
 from ufh_cli.core.guided.columns import GraphColumns
-from ufh_cli.core.guided.models import OfColumns
+from ufh_cli.core.guided.models import Structural
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.guided.tally import Tally, area_under_roc, midranks
 from ufh_cli.core.rng import Rng
@@ -127,7 +128,7 @@ def test_trees_learn_what_no_weighted_sum_can_tell() -> None:
         return ((x[:, 0] > 3) ^ (x[:, 1] > 3)) + (x[:, 6] > 0.2).astype(float)
 
     forest = trees.grow(rows, midranks(truth(rows)), 32, 0.2, 5.0, 0.5, WORD)
-    weights = linear.fit(rows, truth(rows), 5000, 0.05, 1e-3, WORD)
+    weights = linear.fit(rows, truth(rows)[:, None], 5000, 0.05, 1e-3, WORD)
     top = truth(fresh) == 2
     assert area_under_roc(trees.score(forest, fresh), top) > 0.98
     assert area_under_roc(linear.score(weights, fresh), top) < 0.9
@@ -136,7 +137,7 @@ def test_trees_learn_what_no_weighted_sum_can_tell() -> None:
 def test_the_linear_model_finds_weights_whatever_the_scale() -> None:
     (rows, noise), (fresh, _) = examples(2), examples(3)
     scales = 10.0 ** np.arange(-6, 6).astype(np.float32)
-    weights = linear.fit(rows * scales, 2 * rows[:, 0] - rows[:, 6] + 0.1 * noise, 5000, 0.05, 1e-3, WORD)
+    weights = linear.fit(rows * scales, (2 * rows[:, 0] - rows[:, 6] + 0.1 * noise)[:, None], 5000, 0.05, 1e-3, WORD)
     truth = 2 * fresh[:, 0] - fresh[:, 6]
     assert area_under_roc(linear.score(weights, fresh * scales), truth > np.median(truth)) > 0.95
     assert weights[5] == 0.0
@@ -149,28 +150,63 @@ def test_nothing_to_learn_means_no_preference(model: str) -> None:
     if model == "trees":
         found = trees.score(trees.grow(rows, midranks(flat), 32, 0.2, 5.0, 0.5, WORD), rows)
     else:
-        found = linear.score(linear.fit(rows, flat, 500, 0.05, 1e-3, WORD), rows)
+        found = linear.score(linear.fit(rows, flat[:, None], 500, 0.05, 1e-3, WORD), rows)
     assert found.tolist() == [0.0] * len(rows)
 
 
-@pytest.mark.parametrize("model", ["trees", "linear"])
+@pytest.mark.parametrize("model", ["trees", "linear", "gnn"])
 def test_a_model_forgets_what_is_older_than_its_window(toy, model: str) -> None:
     """What it learnt first was the contrary."""
     setup, rng = toy.Digits(base=10), Rng.from_seed(0)
     guide = Guidance(model=model, window=100)  # type: ignore[arg-type]
-    both, last = (OfColumns(guide, setup, Rng.from_seed(1)) for _ in range(2))
+    both, last = (Structural(guide, setup, Rng.from_seed(1)) for _ in range(2))
     candidates = [setup.random_candidate(rng) for _ in range(200)]
     for candidate in candidates[:100]:
-        both.learn(candidate, -float(sum(candidate)))
+        both.learn(candidate, (-float(sum(candidate)),))
     for candidate in candidates[100:]:
         for one in (both, last):
-            one.learn(candidate, float(sum(candidate)))
+            one.learn(candidate, (float(sum(candidate)),))
     for one in (both, last):
         one.refit()
     low, high = (0, 1, 0, 2, 1), (8, 9, 7, 9, 8)
     scores = both.scores(low, [high])
     assert scores == last.scores(low, [high])
     assert scores[0] > scores[1]
+
+
+@pytest.mark.parametrize("model", ["trees", "linear", "gnn"])
+def test_scores_that_are_remembered_are_those_that_would_be_computed(toy, model: str) -> None:
+    """Where structures are few; a refit ends the memory."""
+    setups = [toy.Digits(base=10) for _ in range(2)]
+    setups[1].few_structures = True
+    guide, rng = Guidance(model=model), Rng.from_seed(3)  # type: ignore[arg-type]
+    plain, remembering = (Structural(guide, setup, Rng.from_seed(1)) for setup in setups)
+    candidates = [setups[0].random_candidate(rng) for _ in range(60)]
+    seen = []
+    for part in (candidates[:30], candidates[30:]):
+        for one in (plain, remembering):
+            for candidate in part:
+                one.learn(candidate, (float(sum(candidate)),))
+            one.refit()
+        for parent, children in ((candidates[0], candidates[:9]), (candidates[1], candidates[5:20])):
+            seen.append(plain.scores(parent, children))
+            assert remembering.scores(parent, children) == seen[-1]
+    assert seen[0] != seen[2]
+
+
+POINTS = st.lists(st.tuples(*2 * [st.sampled_from([-np.inf, 0.0, 1.0, 2.5])]), min_size=1, max_size=30)
+
+
+@given(POINTS)
+def test_a_standing_is_the_share_of_those_that_one_dominates(points: list[tuple[float, float]]) -> None:
+    """Those of no order count half; one that dominates another always stands higher."""
+    found = order.standings(np.array(points))
+    for a, standing in zip(points, found, strict=True):
+        counted = [1.0 if dominates(a, b) else 0.0 if dominates(b, a) else 0.5 for b in points]
+        assert standing == pytest.approx(sum(counted) / len(points))
+        for b, other in zip(points, found, strict=True):
+            assert order.is_better(a, b) == order.beats(np.array(a), np.array(b)) == dominates(a, b)
+            assert standing > other or not dominates(a, b)
 
 
 # ---- what is counted ----

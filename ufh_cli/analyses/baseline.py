@@ -41,6 +41,23 @@ def with_baselines(series: Sequence[Series]) -> list[Pair]:
     return pairs
 
 
+def pairs_of(series: Sequence[Series]) -> list[Pair]:
+    """What is to be compared: each technique with its baseline; where there is none, all others with the first.
+
+    Raises
+    ------
+    InputError
+        When there are no two that can be compared.
+    """
+    try:
+        return with_baselines(series)
+    except InputError:
+        pairs = [(series[0], other) for other in series[1:] if obstacle(series[0], other) is None]
+        if not pairs:
+            raise
+        return pairs
+
+
 def conditions(series: Series) -> dict[str, str]:
     """The swept values without the technique."""
     return {key: value for key, value in series.swept.items() if key != "technique"}

@@ -57,13 +57,14 @@ def settings(series: Series) -> dict[str, str]:
     """The resolved configuration of its trials: dotted key -> value as text, numbers in one form."""
     tables = {key: value for key, value in series.results.experiment.items() if key not in _INCIDENTAL}
     swept = {key: value for key, value in series.swept.items() if key not in _INCIDENTAL}
-    return {key: _normal(value) for key, value in (_flat(tables) | swept).items()}
+    return {key: _normal(value) for key, value in (flattened(tables) | swept).items()}
 
 
-def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in tables.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        flat |= flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 
 

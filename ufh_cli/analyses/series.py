@@ -37,6 +37,10 @@ class Series:
         Its rows of ``trials.csv``, by trial number.
     curves : mapping
         trial number -> its rows of ``curves.csv``, which is read when they are first looked at.
+    results : Results
+        Where they are from.
+    called : str
+        What somebody wants it to be called in figures; "" leaves that to them.
     """
 
     label: str
@@ -44,6 +48,7 @@ class Series:
     trials: list[dict[str, Any]]
     curves: Mapping[int, Curve]
     results: Results
+    called: str = ""
 
     def column(self, name: str) -> np.ndarray:
         """A column of ``trials.csv`` as floats, shape (trials,).
@@ -228,11 +233,25 @@ def select_all(names: Sequence[str], root: Path) -> list[Series]:
     chosen = [one for name in names for one in select(name, root)]
     labels = [one.label for one in chosen]
     return [
-        one
-        if labels.count(one.label) == 1
-        else Series(f"{one.label} ({one.results.name})", one.swept, one.trials, one.curves, one.results)
+        one if labels.count(one.label) == 1 else replace(one, label=f"{one.label} ({one.results.name})")
         for one in chosen
     ]
+
+
+def call(series: Sequence[Series], names: Sequence[str]) -> list[Series]:
+    """The series, called by these names in figures; as they are where there are no names.
+
+    Raises
+    ------
+    InputError
+        When there are not as many names as series.
+    """
+    if not names:
+        return list(series)
+    if len(names) != len(series):
+        labels = "; ".join(one.label for one in series)
+        raise InputError(f"a label for each of the {len(series)} series is needed ({labels}), but {len(names)} given")
+    return [replace(one, called=name) for one, name in zip(series, names, strict=True)]
 
 
 def with_same_seeds(series: Sequence[Series]) -> list[Series]:

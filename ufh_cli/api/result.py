@@ -13,7 +13,7 @@ from typing import Any
 from ufh_cli.analyses.baseline import with_baselines
 from ufh_cli.analyses.markup import html_table, latex, markdown, summary_texts
 from ufh_cli.analyses.rows import difference_rows
-from ufh_cli.analyses.series import Series, split
+from ufh_cli.analyses.series import Series, call, split
 from ufh_cli.configuration.errors import InputError, nearest
 from ufh_cli.files import read_bytes
 from ufh_cli.records.folder import CURVE_COLUMNS, Results, read_table
@@ -140,7 +140,16 @@ class Result:
         pairs = [(series[0], series[1])] if len(series) == 2 else with_baselines(series)
         return _as_table(Rows(difference_rows(pairs)))
 
-    def plot(self, kind: str = "curves", out: str | os.PathLike[str] | None = None) -> Drawing:
+    def plot(
+        self,
+        kind: str = "curves",
+        out: str | os.PathLike[str] | None = None,
+        *,
+        size: tuple[float, float] | None = None,
+        dpi: float = 150.0,
+        title: str = "",
+        labels: Sequence[str] = (),
+    ) -> Drawing:
         """Draw a figure: ``curves``, ``auc``, ``hits``, ``front``, … as ``ufh plot --kind``.
 
         Parameters
@@ -149,6 +158,14 @@ class Result:
             Which.
         out : str or path, optional
             PNG, PDF or SVG; by default ``KIND.png`` in the folder of the results.
+        size : tuple of float, optional
+            Width and height in inches.
+        dpi : float
+            Dots an inch, of PNG.
+        title : str
+            What stands above the figure.
+        labels : sequence of str
+            What each series is called, in their order.
 
         Returns
         -------
@@ -156,13 +173,14 @@ class Result:
             The file; a notebook shows it.
         """
         from ufh_cli.figures.kinds import KINDS
+        from ufh_cli.figures.style import Look
 
         if kind not in KINDS:
             raise InputError(f"unknown kind of figure {kind!r}; {nearest(kind, KINDS)}")
         target = self.path / f"{kind}.png" if out is None else Path(os.path.expanduser(os.fspath(out)))
         if not target.suffix:
             raise InputError(f"{target} must be a file with an ending, such as figure.png, figure.pdf or figure.svg")
-        KINDS[kind](self._some(), target)
+        KINDS[kind](call(self._some(), labels), target, Look(size, dpi, title))
         return Drawing(target)
 
     def to_latex(self) -> str:

@@ -89,10 +89,14 @@ def run(
     root = Path(os.path.expanduser(os.fspath(results)))
     if name is not None:
         check_name(name)
-    for line in experiment.warnings:
-        warnings.warn(line, stacklevel=2)
+    path = root / (name or choose_name(experiment, root))
+
+    def warn() -> None:
+        for line in experiment.warnings:
+            warnings.warn(line, stacklevel=4)  # where `run` is called
+
     with _interruptions_kept(), _main_unseen(jobs > 1 or experiment.parallel):
-        result = Result([run_experiment(experiment, root / (name or choose_name(experiment, root)), jobs)])
+        result = Result([run_experiment(experiment, path, jobs, begin=warn)])
     for line in remarks(result.series):
         warnings.warn(line, stacklevel=2)
     return result

@@ -176,23 +176,39 @@ def export(
 
 
 def report(
-    claims: Annotated[
-        Path,
+    what: Annotated[
+        list[str],
         typer.Argument(
-            callback=home_expanded,
-            help="A TOML file of claims, such as results/nasbench.toml, or a folder: all of them, and all verdicts.",
+            help="A TOML file of claims, such as results/nasbench.toml, or a folder: all of them, and all verdicts. "
+            "With --html the names of results."
         ),
     ],
+    html: Annotated[
+        Path | None,
+        typer.Option(callback=home_expanded, help="Write a page of results to this file, which needs no other."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(callback=home_expanded, help="The Markdown file. [default: CLAIMS.md beside CLAIMS.toml]"),
     ] = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
-    """Write what was claimed, what was measured and whether it agrees, as Markdown; numbers come from the results."""
-    from ufh_cli.analyses.report import write_report, write_reports
+    """Write what was claimed and measured and whether it agrees, as Markdown; or a page of results (--html)."""
     from ufh_cli.configuration.errors import InputError
 
+    if html is not None:
+        if out is not None:
+            raise InputError("one page at a time: --html of results, or --out of a file of claims")
+        from ufh_cli.pages.page import write_page
+
+        write_page(what, results, html)
+        typer.echo(f"wrote {html}")
+        return
+    from ufh_cli.analyses.report import write_report, write_reports
+
+    if len(what) > 1:
+        raise InputError(f"one file of claims at a time, not {len(what)}; of results: --html page.html")
+    claims = Path(what[0]).expanduser()
     if claims.is_dir():
         if out is not None:
             raise InputError(f"--out is for one file of claims; {claims} is a folder")

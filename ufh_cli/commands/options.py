@@ -77,7 +77,7 @@ KIND_NAMES = (
     "curves", "test-curves", "panels", "test-panels", "against-baseline", "test-against-baseline", "auc", "fitness",
     "reevaluation", "midway-reevaluation", "hits", "hits-along", "repeats", "scatter", "response", "fitness-response",
     "test-response", "distribution", "evaluations", "best", "learning", "front", "recurrence",
-    "redundancy", "reevaluated-auc", "guidance",
+    "redundancy", "reevaluated-auc", "guidance", "differences",
 )  # fmt: skip
 Names = Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")]
 TableFile = Annotated[

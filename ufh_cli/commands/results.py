@@ -36,23 +36,42 @@ def plot(
         Path | None,
         typer.Option(callback=figure_file, help="PNG, PDF or SVG. [default: KIND.png in the first result]"),
     ] = None,
+    size: Annotated[str | None, typer.Option(metavar="WIDTHxHEIGHT", help="In inches, such as 3.3x2.5.")] = None,
+    dpi: Annotated[float, typer.Option(help="Dots an inch, of PNG.")] = 150.0,
+    title: Annotated[str, typer.Option(help="What stands above the figure.")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="What a series is called; once for each of them, in their order.")
+    ] = None,
     table: TableFile = None,
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Draw figures from results."""
     from ufh_cli.analyses.rows import summary_rows, write_rows
-    from ufh_cli.analyses.series import select_all
+    from ufh_cli.analyses.series import call, select_all
     from ufh_cli.configuration.errors import InputError, nearest
     from ufh_cli.figures.kinds import KINDS
+    from ufh_cli.figures.style import Look
 
     if kind not in KINDS:
         raise InputError(f"unknown kind of figure {kind!r}; {nearest(kind, KINDS)}")
-    series = select_all(names, results)
+    look = Look(_sides(size), dpi, title)
+    series = call(select_all(names, results), label or [])
     target = out or series[0].results.path / f"{kind}.png"
-    KINDS[kind](series, target)
+    KINDS[kind](series, target, look)
     if table is not None:
         write_rows(summary_rows(series), table)
     typer.echo(f"wrote {target}")
+
+
+def _sides(size: str | None) -> tuple[float, float] | None:
+    """``6.4x4.2`` as numbers."""
+    if size is None:
+        return None
+    try:
+        width, height = map(float, size.lower().split("x"))
+    except ValueError as error:
+        raise typer.BadParameter(f"--size: {size!r} is not WIDTHxHEIGHT in inches, such as 6.4x4.2") from error
+    return width, height
 
 
 def show(

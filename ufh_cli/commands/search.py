@@ -109,7 +109,7 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
 
     def warn() -> None:
         for line in experiment.warnings:
-            typer.echo(f"ufh: warning: {line}", err=True)
+            _warn(line)
 
     record_command(experiment, sys.argv[1:])
     try:
@@ -127,11 +127,15 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
     print_summary(series)
     if not sys.stdout.isatty():  # else they are on the screen already
         for line in remarks(series):
-            typer.echo(f"ufh: warning: {line}", err=True)
+            _warn(line)
     if best:
         print_best(series)
     where = shlex.quote(name) + where_option(asked.results)
     typer.echo(f"\nfiles: {path}\nnext:  ufh plot {where}    ufh show {where} --best")
+
+
+def _warn(line: str) -> None:
+    typer.echo(f"ufh: warning: {line}", err=True)
 
 
 def where_option(results: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
@@ -29,10 +29,23 @@ def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
     return all(x >= y for x, y in zip(a, b, strict=True)) and any(x > y for x, y in zip(a, b, strict=True))
 
 
+def dominance(points: ArrayLike) -> np.ndarray:
+    """Of points, shape (n, d), without NaN: whether each dominates each other, bool, shape (n, n)."""
+    values = _matrix(points)
+    n = len(values)
+    not_worse = np.ones((n, n), bool)
+    better = np.zeros((n, n), bool)
+    for column in values.T:
+        not_worse &= column[:, None] >= column
+        better |= column[:, None] > column
+    return not_worse & better
+
+
 def ranks(points: ArrayLike) -> np.ndarray:
     """The front that each point belongs to: 0 for the non-dominated, 1 for those that only they dominate, and so on.
 
-    Quadratic in time and memory (a matrix of pairs), which is quickest up to a few thousand points.
+    O(n log n) for one or two objectives; for more, quadratic in time and memory (a matrix of pairs), which is
+    quickest up to a few thousand points.
 
     Parameters
     ----------
@@ -45,12 +58,9 @@ def ranks(points: ArrayLike) -> np.ndarray:
     """
     values = _matrix(points)
     n = len(values)
-    not_worse = np.ones((n, n), bool)
-    better = np.zeros((n, n), bool)
-    for column in values.T:
-        not_worse &= column[:, None] >= column
-        better |= column[:, None] > column
-    wins = not_worse & better
+    if n and values.shape[1] <= 2:
+        return _ranks_of_pairs(values[:, 0], values[:, -1])
+    wins = dominance(values)
     dominators = wins.sum(axis=0)
     result = np.full(n, -1)
     front, rank = np.flatnonzero(dominators == 0), 0
@@ -58,6 +68,25 @@ def ranks(points: ArrayLike) -> np.ndarray:
         result[front] = rank
         dominators -= wins[front].sum(axis=0)
         front, rank = np.flatnonzero((dominators == 0) & (result < 0)), rank + 1
+    return result
+
+
+def _ranks_of_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """`ranks` in a plane: from right to left, each point is below all that dominate it.
+
+    Of the points seen, all of which are further right or above, a front holds one that dominates the next just when
+    the highest in it is as high; and the highest of a better front is never lower.
+    """
+    result = np.empty(len(first), int)
+    highest: list[float] = []  # of each front, with the sign changed, so in ascending order
+    before, rank = None, 0
+    for place in np.lexsort((-second, -first)).tolist():
+        point = first[place], second[place]
+        if point != before:  # equal ones do not dominate each other
+            rank = bisect_right(highest, -point[1])
+            highest[rank : rank + 1] = [-point[1]]
+            before = point
+        result[place] = rank
     return result
 
 

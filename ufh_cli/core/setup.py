@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 
 from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
+
+_LINE = 64  # letters of a description in a figure
 
 C = TypeVar("C")  # a candidate: immutable, picklable, small
 
@@ -278,7 +281,9 @@ class Setup(ABC, Generic[C]):
     def draw(self, candidate: C, axes: Any) -> None:
         """Draw `candidate` on matplotlib's `axes`, for figures of equivalents; its description where not overridden."""
         axes.set_axis_off()
-        axes.text(0.0, 1.0, self.describe(candidate), va="top", family="monospace", fontsize=7, wrap=True)
+        folded = [textwrap.fill(line, _LINE, drop_whitespace=False) for line in self.describe(candidate).splitlines()]
+        text = axes.text(0.0, 1.0, "\n".join(folded), va="top", family="monospace", fontsize=7)
+        text.set_in_layout(False)  # the figure is made to fit it
 
     def details(self, candidate: C, fitness: float) -> str:
         """What a person wants to know of a search's best candidate besides its description; "" for nothing."""

@@ -11,10 +11,11 @@ import numpy as np
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.timecourse import Band, average
+from ufh_cli.figures.legend import place_legend
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _POINTS = 400
-_FEW = 6  # lines; the legend of more is in small letters
+_FEW = 4  # lines
 
 
 def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fitness") -> None:
@@ -27,21 +28,33 @@ def plot_curves(series: Sequence[Series], out: Path, *, quantity: str = "best_fi
     """
     if all(np.isnan(getattr(curve, quantity)).all() for one in series for curve in one.curves.values()):
         raise InputError("fitness on unseen data was not followed; run with --set reevaluate=improvements")
-    with figure(out, notice_of(series)) as (_, axes):
+    with figure(out, notice_of(series)) as (fig, axes):
         draw_bands(axes, series, quantity)
+        place_legend(fig, axes, title="mean ± 2 SEM", fontsize="small" if len(series) <= _FEW else "x-small")
 
 
 def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Sequence[str] | None = None) -> None:
-    """The mean time-courses with their bands on `axes`, named and with a legend."""
+    """The mean time-courses with their bands on `axes`, named.
+
+    Of more than a few lines each has its marker too, for colours and dashes do not tell them apart in grey.
+    """
     lows: list[float] = []
     highs: list[float] = []
     styles = line_styles([one.technique for one in series])
-    for one, label, (colour, dash, _) in zip(series, labels or labels_of(series), styles, strict=True):
+    many = len(series) > _FEW
+    alpha = 0.06 if many else 0.2
+    for place, (one, label, (colour, dash, marker)) in enumerate(
+        zip(series, labels or labels_of(series), styles, strict=True)
+    ):
         end = one.time_span
         grid = np.linspace(end / _POINTS, end, _POINTS)
         band = band_of(one, grid, quantity)
-        axes.plot(grid, band.mean, color=colour, linestyle=dash, label=f"{label} (n = {band.trials.max()})")
-        axes.fill_between(grid, band.mean - 2 * band.sem, band.mean + 2 * band.sem, color=colour, alpha=0.2, lw=0)
+        style = {"color": colour, "linestyle": dash}
+        if many:
+            style |= {"marker": marker, "markersize": 6, "markeredgecolor": "white", "markeredgewidth": 0.7}
+            style["markevery"] = (place * _POINTS // (6 * len(series)), _POINTS // 6)  # no two at one place
+        axes.plot(grid, band.mean, label=f"{label} (n = {band.trials.max()})", **style)
+        axes.fill_between(grid, band.mean - 2 * band.sem, band.mean + 2 * band.sem, color=colour, alpha=alpha, lw=0)
         late = band.mean[grid > 0.04 * end]
         lows += late[np.isfinite(late)].tolist()
         upper = band.mean + np.nan_to_num(2 * band.sem)
@@ -51,7 +64,6 @@ def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Seque
         axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
     axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
     axes.set_ylabel("best fitness so far" if quantity == "best_fitness" else "its fitness on unseen data")
-    axes.legend(title="mean ± 2 SEM", loc="lower right", fontsize="medium" if len(series) <= _FEW else "x-small")
 
 
 def band_of(series: Series, grid: np.ndarray, quantity: str) -> Band:

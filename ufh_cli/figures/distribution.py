@@ -13,7 +13,8 @@ from ufh_cli.analyses.best import best_candidate
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.rng import Rng
-from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, line_styles, notice_of, technique_name
+from ufh_cli.figures.legend import handles, legend_below, place_legend
+from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, line_styles, name_of, notice_of
 from ufh_cli.progress import progress_bar
 
 _COLUMNS = 2
@@ -38,6 +39,7 @@ def plot_distribution(series: Sequence[Series], out: Path, *, quantity: str = "r
             axes.set_title(title, fontsize=10)
         for axes in fig.axes[len(panels) :]:
             axes.set_axis_off()
+        legend_below(fig, *handles(fig.axes), fontsize=7, title="upright lines: means", title_fontsize=7)
 
 
 def _draw_histograms(axes: Any, members: Sequence[Series], quantity: str) -> None:
@@ -48,7 +50,7 @@ def _draw_histograms(axes: Any, members: Sequence[Series], quantity: str) -> Non
     bins = np.linspace(low, high if high > low else low + 1e-6, _BINS)
     styles = line_styles([one.technique for one in members])
     for one, found, (colour, dash, _) in zip(members, values, styles, strict=True):
-        label = f"{technique_name(one.technique)} (n = {found.size})"
+        label = f"{name_of(one)} (n = {found.size})"
         shares = np.full(found.size, 1.0 / max(found.size, 1))
         axes.hist(
             np.clip(found, bins[0], bins[-1]), bins, weights=shares, histtype="step", color=colour, linestyle=dash,
@@ -57,7 +59,6 @@ def _draw_histograms(axes: Any, members: Sequence[Series], quantity: str) -> Non
         axes.axvline(found.mean(), color=colour, linestyle=dash, linewidth=0.8)
     axes.set_xlabel(AXIS_LABELS[quantity])
     axes.set_ylabel("fraction of trials")
-    axes.legend(fontsize=7, title="lines: means", title_fontsize=7)
 
 
 def plot_evaluations(series: Sequence[Series], out: Path) -> None:
@@ -70,7 +71,7 @@ def plot_evaluations(series: Sequence[Series], out: Path) -> None:
     InputError
         When the candidate cannot be read back from its description.
     """
-    with figure(out, notice_of(series)) as (_, axes):
+    with figure(out, notice_of(series)) as (fig, axes):
         found = [evaluations_of_best(one) for one in series]
         bins = np.linspace(min(map(np.min, found)), max(map(np.max, found)), 80 if found[0].size > _TRAINED else 30)
         styles = line_styles([one.technique for one in series])
@@ -82,7 +83,7 @@ def plot_evaluations(series: Sequence[Series], out: Path) -> None:
             )
         axes.set_xlabel(f"fitness in {found[0].size} evaluations of one candidate")
         axes.set_ylabel("fraction of the evaluations")
-        axes.legend(fontsize=8)
+        place_legend(fig, axes, fontsize=8)
 
 
 def evaluations_of_best(series: Series, count: int | None = None) -> np.ndarray:

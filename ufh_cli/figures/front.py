@@ -14,6 +14,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.core.front import ranks
 from ufh_cli.core.setup import Landmark
 from ufh_cli.experiment.trials import make_setup
+from ufh_cli.figures.legend import handles, legend_below
 from ufh_cli.figures.style import DASHES, MARKERS, figure, labels_of, line_styles, notice_of
 
 
@@ -34,7 +35,7 @@ def plot_front(series: Sequence[Series], out: Path) -> None:
         _draw_landmarks(axes, make_setup(config_of(series[0])).landmarks())
         axes.set(xlabel=names[0], ylabel=names[1])
         title = "steps: attained by half of the trials"
-        fig.legend(fontsize=7, loc="outside right center", title=title, title_fontsize=8)
+        legend_below(fig, *handles([axes]), fontsize=7, title=title, title_fontsize=8)
 
 
 def _draw_landmarks(axes: Any, landmarks: Sequence[Landmark]) -> None:

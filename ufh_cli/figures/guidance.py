@@ -9,6 +9,7 @@ import numpy as np
 
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.figures.legend import handles, legend_below
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _QUARTERS = (1, 2, 3, 4)
@@ -30,7 +31,7 @@ def plot_guidance(series: Sequence[Series], out: Path) -> None:
     if not guided:
         raise InputError("none of these searches was guided; choose a technique such as fec+guided")
     styles = line_styles([one.technique for one in guided])
-    with figure(out, notice_of(guided), width=9.0, columns=2) as (_, axes):
+    with figure(out, notice_of(guided), width=9.0, columns=2) as (fig, axes):
         for panel, (name, words) in zip(axes, _PANELS.items(), strict=True):
             for label, one, (colour, dash, marker) in zip(labels_of(guided), guided, styles, strict=True):
                 values = np.stack([one.column(f"{name}_{quarter}") for quarter in _QUARTERS])
@@ -48,4 +49,4 @@ def plot_guidance(series: Sequence[Series], out: Path) -> None:
             panel.set_ylabel(words)
         axes[0].axhline(0.5, color="#999999", linewidth=0.8, linestyle=":")
         axes[1].set_ylim(bottom=0)
-        axes[1].legend(title="mean ± 2 SEM")
+        legend_below(fig, *handles(axes[:1]), title="mean ± 2 SEM", fontsize="small")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ufh_cli.analyses.series import Series
 from ufh_cli.core.techniques import CACHES
+from ufh_cli.figures.legend import place_legend
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 
 _POINTS = 200
@@ -22,7 +23,7 @@ def plot_hits_along(series: Sequence[Series], out: Path) -> None:
     """
     series = with_cache(series)
     styles = line_styles([one.technique for one in series])
-    with figure(out, notice_of(series)) as (_, axes):
+    with figure(out, notice_of(series)) as (fig, axes):
         for label, one, (colour, dash, _) in zip(labels_of(series), series, styles, strict=True):
             grid = np.linspace(0, one.time_span, _POINTS + 1)[1:]
             shares = np.array([hits_along(one, row, grid) for row in one.trials if row["candidates"]])
@@ -33,7 +34,7 @@ def plot_hits_along(series: Sequence[Series], out: Path) -> None:
         axes.set_ylim(0, 1)
         axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
         axes.set_ylabel("fraction of candidates so far without evaluation")
-        axes.legend(title="mean ± 2 SEM", loc="lower right")
+        place_legend(fig, axes, title="mean ± 2 SEM", fontsize="small")
 
 
 def with_cache(series: Sequence[Series]) -> Sequence[Series]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from ufh_cli.analyses.comparable import mixture
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.best import plot_best
 from ufh_cli.figures.curves import plot_curves
+from ufh_cli.figures.differences import plot_differences
 from ufh_cli.figures.distribution import plot_distribution, plot_evaluations
 from ufh_cli.figures.front import plot_front
 from ufh_cli.figures.guidance import plot_guidance
@@ -22,21 +24,29 @@ from ufh_cli.figures.redundancy import plot_redundancy
 from ufh_cli.figures.response import plot_response
 from ufh_cli.figures.scatter import plot_scatter
 from ufh_cli.figures.strip import plot_strip
+from ufh_cli.figures.style import AS_ALWAYS, Look, looking
 
 Draw = Callable[[Sequence[Series], Path], None]
 
 
-def _drawing(kind: str, draw: Draw) -> Draw:
+class Kind(Protocol):
+    """Draws series to a file."""
+
+    def __call__(self, series: Sequence[Series], out: Path, look: Look = ...) -> None: ...
+
+
+def _drawing(kind: str, draw: Draw) -> Kind:
     """`draw` for series in which there is something to draw; `InputError` for others."""
 
-    def checked(series: Sequence[Series], out: Path) -> None:
+    def checked(series: Sequence[Series], out: Path, look: Look = AS_ALWAYS) -> None:
         for one in series:
             if not one.column("candidates").any():
                 raise InputError(f"{_cell(one)}: no trial finished a candidate within its budget")
             why = mixture(series[0], one)
             if why is not None and kind not in _WITHOUT_UNITS:
                 raise InputError(why)
-        draw(series, out)
+        with looking(look):
+            draw(series, out)
 
     return checked
 
@@ -73,9 +83,10 @@ _KINDS: dict[str, Draw] = {
     "best": plot_best,
     "learning": plot_learning,
     "front": plot_front,
+    "differences": plot_differences,
     "recurrence": plot_recurrence,
     "redundancy": plot_redundancy,
     "guidance": plot_guidance,
 }
 
-KINDS: dict[str, Draw] = {name: _drawing(name, draw) for name, draw in _KINDS.items()}
+KINDS: dict[str, Kind] = {name: _drawing(name, draw) for name, draw in _KINDS.items()}

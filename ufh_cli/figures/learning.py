@@ -12,6 +12,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves
+from ufh_cli.figures.legend import handles, legend_below
 from ufh_cli.figures.style import DASHES, figure, labels_of, line_styles, notice_of
 from ufh_cli.progress import progress_bar
 
@@ -54,7 +55,7 @@ def plot_learning(series: Sequence[Series], out: Path) -> None:
             axes.set_title(name, fontsize=10)
             axes.set_xlabel(panels[name].x_label)
             axes.set_ylabel(panels[name].y_label)
-            axes.legend(fontsize=8, title="best candidate of", title_fontsize=8)
+        legend_below(fig, *handles(fig.axes), fontsize=8, title="best candidate of", title_fontsize=8)
 
 
 def _curves_of_best(series: Series) -> Curves:

@@ -8,7 +8,8 @@ from pathlib import Path
 from ufh_cli.analyses.baseline import condition_label, with_baselines
 from ufh_cli.analyses.series import Series
 from ufh_cli.figures.curves import draw_bands
-from ufh_cli.figures.style import figure, notice_of, technique_name
+from ufh_cli.figures.legend import handles, legend_below
+from ufh_cli.figures.style import figure, name_of, notice_of
 
 _COLUMNS = 3
 
@@ -25,7 +26,7 @@ def plot_against_baseline(series: Sequence[Series], out: Path, *, quantity: str 
     """A panel for each series that has a technique, with its baseline."""
     panels = {}
     for baseline, one in with_baselines(series):
-        title = ", ".join(filter(None, [technique_name(one.technique), condition_label(one)]))
+        title = one.called or ", ".join(filter(None, [name_of(one), condition_label(one)]))
         panels[title] = [baseline, one]
     _plot_panels(panels, out, quantity, notice_of(series))
 
@@ -37,7 +38,7 @@ def _plot_panels(panels: dict[str, list[Series]], out: Path, quantity: str, noti
     with figure(out, notice, rows=rows, columns=columns, width=width, height=3.7 * rows) as (fig, _):
         places = fig.axes
         for axes, (title, members) in zip(places, panels.items(), strict=False):
-            names = [technique_name(one.technique) for one in members]
+            names = [name_of(one) for one in members]
             draw_bands(axes, members, quantity, names if len(set(names)) == len(names) else None)
             axes.set_title(title, fontsize=10)
         for axes in places[len(panels) :]:
@@ -46,3 +47,4 @@ def _plot_panels(panels: dict[str, list[Series]], out: Path, quantity: str, noti
         low, high = min(axes.get_ylim()[0] for axes in drawn), max(axes.get_ylim()[1] for axes in drawn)
         for axes in drawn:
             axes.set_ylim(low, high)
+        legend_below(fig, *handles(drawn), title="mean ± 2 SEM", fontsize="small")

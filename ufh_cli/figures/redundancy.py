@@ -12,6 +12,7 @@ import numpy as np
 from ufh_cli.analyses.rerun import Rerun, rerun
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.figures.legend import place_legend
 from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
 from ufh_cli.progress import progress_bar
 
@@ -50,7 +51,8 @@ def plot_redundancy(series: Sequence[Series], out: Path) -> None:
             axes.set_ylim(0, 1)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("candidates so far")
-            axes.legend(fontsize=8, title="mean ± 2 SEM in the last tenth", title_fontsize=8, loc="lower right")
+        for axes in fig.axes:
+            place_legend(fig, axes, fontsize=8, title="mean ± 2 SEM in the last tenth", title_fontsize=8)
         fig.axes[0].set_ylabel("fraction")
 
 

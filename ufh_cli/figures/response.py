@@ -10,6 +10,7 @@ import numpy as np
 from ufh_cli.analyses.baseline import key_words
 from ufh_cli.analyses.series import Series, with_same_seeds
 from ufh_cli.configuration.errors import InputError
+from ufh_cli.figures.legend import place_legend
 from ufh_cli.figures.style import AXIS_LABELS, figure, line_styles, notice_of, technique_name
 
 _WIDE = 30.0  # ratio of the largest to the smallest value from which the axis is logarithmic
@@ -34,7 +35,7 @@ def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc")
             points = lines.setdefault((one.technique, _label(one, key)), [])
             points.append((float(one.swept[key]), float(values.mean()), float(sem)))
     styles = line_styles([technique for technique, _ in lines])
-    with figure(out, notice_of(series)) as (_, axes):
+    with figure(out, notice_of(series)) as (fig, axes):
         for ((_, label), points), (colour, dash, marker) in zip(lines.items(), styles, strict=True):
             x, mean, sem = np.array(sorted(points)).T
             axes.plot(x, mean, color=colour, linestyle=dash, marker=marker, markersize=4, label=label)
@@ -48,7 +49,7 @@ def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc")
         unit = f" ({series[0].cost_unit})" if key in ("hash.cost", "budget.cost") else ""
         axes.set_xlabel(key_words(key) + unit)
         axes.set_ylabel(AXIS_LABELS[quantity])
-        axes.legend(title=f"mean ± 2 SEM{_trials(series)}")
+        place_legend(fig, axes, title=f"mean ± 2 SEM{_trials(series)}", fontsize="small")
 
 
 def swept_number(series: Sequence[Series]) -> str:
@@ -82,5 +83,7 @@ def _linear_below(positive: Sequence[float], ticks: Sequence[float]) -> dict[str
 
 
 def _label(series: Series, key: str) -> str:
+    if series.called:
+        return series.called
     rest = [f"{key_words(k)} = {v}" for k, v in series.swept.items() if k not in (key, "technique")]
     return ", ".join([technique_name(series.technique), *rest])

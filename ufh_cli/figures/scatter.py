@@ -9,21 +9,22 @@ import numpy as np
 
 from ufh_cli.analyses.baseline import condition_label, with_baselines
 from ufh_cli.analyses.series import Series, with_same_seeds
+from ufh_cli.figures.legend import handles, legend_below
 from ufh_cli.figures.style import COLOURS, MARKERS, figure, notice_of, technique_name
 
 
 def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
     """Draw mean ± 2 SEM of each technique's cells against their baselines; above the line the technique is better."""
-    with figure(out, notice_of(series), width=8.0, height=4.6) as (fig, axes):
+    with figure(out, notice_of(series), width=6.0, height=5.6) as (fig, axes):
         edges = []
         pairs = with_baselines(series)
         alike = len({one.technique for _, one in pairs}) == 1
         for number, pair in enumerate(pairs):
             baseline, one = with_same_seeds(pair)
             (x, dx), (y, dy) = _mean(baseline, quantity), _mean(one, quantity)
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[(number // 3) % len(MARKERS)]}
-            words = technique_name(one.technique)
-            label = condition_label(one) or words if alike else ", ".join(filter(None, [words, condition_label(one)]))
+            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+            words = ["" if alike and condition_label(one) else technique_name(one.technique), condition_label(one)]
+            label = one.called or ", ".join(filter(None, words))
             axes.errorbar(x, y, 2 * dy, 2 * dx, linestyle="none", capsize=2, label=label, **style)
             edges += [x - 2 * dx, x + 2 * dx, y - 2 * dy, y + 2 * dy]
         low, high = np.nanmin(edges), np.nanmax(edges)
@@ -35,7 +36,7 @@ def plot_scatter(series: Sequence[Series], out: Path, *, quantity: str = "auc") 
         technique = technique_name(pairs[0][1].technique) if alike else "a technique"
         axes.set_xlabel(f"mean {quantity.upper()} without a technique")
         axes.set_ylabel(f"mean {quantity.upper()} with {technique}")
-        fig.legend(fontsize=7, loc="outside right center", title="mean ± 2 SEM", title_fontsize=8)
+        legend_below(fig, *handles([axes]), fontsize=7, title="mean ± 2 SEM", title_fontsize=8)
 
 
 def _mean(series: Series, quantity: str) -> tuple[float, float]:

@@ -23,6 +23,7 @@ def plot_models_per_key(rows: Sequence[ModelsPerKey], out: Path, notice: str) ->
                 f"{row.ratio:,.3f}", (place, row.ratio), textcoords="offset points", xytext=(4, 6), fontsize=8
             )
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_xticks(places, [str(row.mantissa_bits) for row in rows])
         axes.set_xlabel("mantissa bits of the hash")
         axes.set_ylabel(f"models per key ({rows[0].models:,} models)")
@@ -40,6 +41,7 @@ def plot_settings(settings: Sequence[Setting], recommended: Setting | None, out:
                 axes.plot(rate, place, "o", markersize=13, markerfacecolor="none", markeredgecolor="#d1495b")
         # Rates from none at all to all: a logarithmic axis with a place for zero.
         left.set_xscale("symlog", linthresh=1e-4)
+        left.xaxis.set_major_formatter("{x:g}")
         left.set_xlim(left=0)
         left.set_yticks(range(len(settings)), [setting.label for setting in settings])
         left.invert_yaxis()

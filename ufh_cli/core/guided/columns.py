@@ -6,13 +6,14 @@ nodes around it, and counted in buckets. All columns are the same for isomorphic
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
 import numba as nb
 import numpy as np
 
+from ufh_cli.core.guided.arrays import GraphArrays, log_scaled
 from ufh_cli.core.setup import Setup
 
 _WHOLE = 10  # columns of the graph as a whole
@@ -104,35 +105,24 @@ def _count_labels(nodes, edges, row):
 
 @nb.njit("void(float64[:, ::1], float32[::1])", cache=True)
 def _summarise_values(values, row):
-    """Fill least, mean and most of each value over the nodes, on a scale that no magnitude overflows."""
+    """Fill least, mean and most of each value over the nodes, on a logarithmic scale."""
     for k in range(values.shape[1]):
         least, most, total = np.inf, -np.inf, 0.0
         for node in range(len(values)):
-            value = values[node, k]
-            value = 0.0 if np.isnan(value) else np.sign(value) * np.log1p(min(abs(value), 1e300))
+            value = log_scaled(values[node, k])
             least, most, total = min(least, value), max(most, value), total + value
         row[3 * k], row[3 * k + 1], row[3 * k + 2] = least, total / len(values), most
 
 
-@nb.njit("int64(int64[::1], int64[:, ::1], float64[:, ::1], int64, int64, float32[::1])", cache=True)
+@nb.njit("void(int64[::1], int64[:, ::1], float64[:, ::1], int64, int64, float32[::1])", cache=True)
 def _fill(nodes, edges, values, operations, pairs, row):
-    """Fill a row of zeros; answers with 0, or with what is wrong, for `_refusal`."""
-    n = nodes.size
-    if n == 0:
-        return 1
-    for node in range(n):
-        if nodes[node] < 0 or nodes[node] >= operations:
-            return 2
-    for e in range(len(edges)):
-        if min(edges[e, 0], edges[e, 1]) < 0 or max(edges[e, 0], edges[e, 1]) >= n:
-            return 3
+    """Fill a row of zeros."""
     counted = _WHOLE + 4 * operations + pairs
     labelled = counted + _ROUNDS * _LABELS
     _count_whole(nodes, edges, row[:_WHOLE])
     _count_operations(nodes, edges, operations, row[_WHOLE:counted])
     _count_labels(nodes, edges, row[counted:labelled])
     _summarise_values(values, row[labelled:])
-    return 0
 
 
 class GraphColumns:
@@ -143,54 +133,45 @@ class GraphColumns:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._values: int | None = None  # how many a node
+        self._arrays = GraphArrays(setup)
         self._known: dict[Hashable, int] = {}
         self._table = np.empty((0, 0), np.float32)
         self._lock = Lock()
 
     def of(self, candidates: Sequence[Any]) -> np.ndarray:
         """Shape (candidates, columns), float32."""
-        if not self._setup.few_structures:
-            return np.stack([self._derive(candidate) for candidate in candidates])
-        structure, known = self._setup.structural_key, self._known
-        try:
-            return self._table.take([known[structure(candidate)] for candidate in candidates], 0)
-        except KeyError:
-            with self._lock:
-                return np.stack([self._remembered(structure(candidate), candidate) for candidate in candidates])
+        if self._setup.few_structures:
+            known, structures = self._known, [*map(self._setup.structural_key, candidates)]
+            new = {place: one for place, one in zip(structures, candidates, strict=True) if place not in known}
+            if not new or self._remember(new):
+                return self._table.take([known[place] for place in structures], 0)
+        return np.stack([self._derive(candidate) for candidate in candidates])
 
-    def _remembered(self, place: Hashable, candidate: Any) -> np.ndarray:
-        number = self._known.get(place)
-        if number is not None:
-            return self._table[number]
-        row, number = self._derive(candidate), len(self._known)
-        if number < _MOST_ROWS:
-            if number == len(self._table):
-                grown = np.empty((max(2 * number, _FIRST_ROWS), row.size), np.float32)
-                if number:
-                    grown[:number] = self._table
-                self._table = grown
-            self._table[number] = row
-            self._known[place] = number
-        return row
+    def _remember(self, new: Mapping[Hashable, Any]) -> bool:
+        """Derive the rows of new structures; False where there is no room for them."""
+        with self._lock:
+            for place, candidate in new.items():
+                if place in self._known:  # by another thread
+                    continue
+                number = len(self._known)
+                if number == _MOST_ROWS:
+                    return False
+                row = self._derive(candidate)
+                if number == len(self._table):
+                    grown = np.empty((max(2 * number, _FIRST_ROWS), row.size), np.float32)
+                    if number:
+                        grown[:number] = self._table
+                    self._table = grown
+                self._table[number] = row
+                self._known[place] = number
+        return True
 
     def _derive(self, candidate: Any) -> np.ndarray:
-        graph = self._setup.graph(candidate)
-        if graph is None:
-            raise ValueError("the setup told the graphs of some candidates and has none of another")
+        nodes, edges, values = self._arrays.of(candidate)
         operations = len(self._setup.operations)
-        nodes = np.ascontiguousarray(graph.operations, np.int64)
-        edges = np.ascontiguousarray(graph.edges, np.int64).reshape(-1, 2)
-        values = np.ascontiguousarray(graph.values, np.float64)
-        if not values.size:
-            values = values.reshape(nodes.size, 0)
-        if values.ndim != 2 or len(values) != nodes.size or self._values not in (None, values.shape[1]):
-            raise ValueError("a graph's values must be a row a node, equally many for all candidates")
-        self._values = values.shape[1]
         pairs = min(operations**2, _PAIRS)
-        row = np.zeros(_WHOLE + 4 * operations + pairs + _ROUNDS * _LABELS + 3 * self._values, np.float32)
-        if wrong := _fill(nodes, edges, values, operations, pairs, row):
-            raise ValueError(_refusal(wrong, nodes.size, operations))
+        row = np.zeros(_WHOLE + 4 * operations + pairs + _ROUNDS * _LABELS + 3 * values.shape[1], np.float32)
+        _fill(nodes, edges, values, operations, pairs, row)
         return row
 
 
@@ -206,11 +187,3 @@ def columns_of(setup: Setup) -> GraphColumns:
             _SHARED.pop(next(iter(_SHARED)), None)
         found = _SHARED[id(setup)] = GraphColumns(setup)
     return found
-
-
-def _refusal(wrong: int, nodes: int, operations: int) -> str:
-    return (
-        "a graph needs at least one node",
-        f"a graph's operations must be from 0 to {operations - 1}, the last that Setup.operations names",
-        f"a graph's edges must join its nodes, which are 0 to {nodes - 1}",
-    )[wrong - 1]

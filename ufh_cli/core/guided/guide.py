@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from ufh_cli.core.guided.models import Model, Ranker, make_model
+from ufh_cli.core.guided.order import is_better, point_of
 from ufh_cli.core.guided.outputs import Outputs, output_row
 from ufh_cli.core.guided.rules import Rule
 from ufh_cli.core.guided.settings import Guidance
@@ -51,6 +52,7 @@ class Guide:
         self._outputs = outputs
         self._judge = Ranker(settings, rng)
         self._rule, self._judges_rule = Rule(settings), Rule(settings)
+        self._objectives = 1 if setup.objectives is None else len(setup.objectives.names)
         self._learnt = 0
         self._owed = 0.0
         self._skipped = 0  # in a row
@@ -83,7 +85,7 @@ class Guide:
                 tally.at_once += asked and taken == 0
                 self._owed += settings.cost * len(scores)
         child = Individual(mutations[taken])
-        child.forecast = (difference, parent.fitness)
+        child.forecast = (difference, point_of(parent, self._objectives))
         tally.seconds += time.perf_counter() - start
         return child
 
@@ -98,8 +100,8 @@ class Guide:
         if self._learnt < settings.warmup:
             return False
         start = time.perf_counter()
-        score, own = self._judge.scores(np.stack([_row(child), _row(parent)]))
-        child.forecast = (score - own, parent.fitness)
+        score, own = self._judge.scores(np.stack([_row(child), _row(parent)])).tolist()
+        child.forecast = (score - own, point_of(parent, self._objectives))
         tally.predictions += 1
         self._owed += settings.cost
         skipped = False
@@ -116,18 +118,18 @@ class Guide:
     def learn(self, individual: Individual) -> None:
         """An evaluation is finished."""
         start = time.perf_counter()
-        settings = self.settings
+        settings, point = self.settings, point_of(individual, self._objectives)
         if individual.forecast is not None:
-            difference, parent_fitness = individual.forecast
-            self.tally.outcome(difference, individual.fitness > parent_fitness)
+            difference, of_parent = individual.forecast
+            self.tally.outcome(difference, is_better(point, of_parent))
         self._learnt += 1
         refits = self._learnt >= settings.warmup and (self._learnt - settings.warmup) % settings.refit == 0
         if self._model is not None:
-            self._model.learn(individual.candidate, individual.fitness)
+            self._model.learn(individual.candidate, point)
             if refits:
                 self._model.refit()
         if self.judges:
-            self._judge.learn(_row(individual), individual.fitness)
+            self._judge.learn(_row(individual), point)
             if refits:
                 self._judge.refit()
         self.tally.seconds += time.perf_counter() - start
@@ -169,12 +171,14 @@ def make_guide(setup: Setup, technique: Technique, outputs: Outputs, rng: Rng) -
     assert settings is not None
     features = settings.features
     if features == "auto":
-        features = "structure" if setup.operations or settings.model == "oracle" else "outputs"
-    if setup.objectives is not None:
-        raise ValueError("guided learns an order of fitnesses; with several objectives there is none")
+        features = "structure" if setup.operations or settings.model in ("gnn", "oracle") else "outputs"
     if settings.model == "oracle":
         if not setup.simulated_cost:
             raise ValueError("guided.model = oracle evaluates every mutation: evaluations must be look-ups")
+    elif settings.model == "gnn" and not setup.operations:
+        raise ValueError(
+            "guided.model = gnn: the setup tells no graphs of candidates; choose trees, which read outputs"
+        )
     elif features != "outputs" and not setup.operations:
         raise ValueError(f"guided.features = {features}: the setup tells no graphs of candidates; it has outputs")
     if features != "structure" and isinstance(technique.cache, PerTaskCache):

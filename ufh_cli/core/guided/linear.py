@@ -10,17 +10,18 @@ import numba as nb
 import numpy as np
 
 from ufh_cli.core.compiled import splitmix64, word_below
+from ufh_cli.core.guided.order import beats
 
 
-@nb.njit("float64[::1](float32[:, ::1], float64[::1], int64, float64, float64, uint64)", cache=True)
-def fit(rows, target, steps, rate, penalty, word):
+@nb.njit("float64[::1](float32[:, ::1], float64[:, ::1], int64, float64, float64, uint64)", cache=True)
+def fit(rows, points, steps, rate, penalty, word):
     """Weights of the columns, shape (columns,), by stochastic gradient descent with AdaGrad's step sizes.
 
     Parameters
     ----------
     rows : array of float32, shape (n, columns)
-    target : array of float64, shape (n,)
-        The higher the better; pairs of equals are passed over.
+    points : array of float64, shape (n, objectives)
+        How good each is; pairs of which none is better (see `order.beats`) are passed over.
     steps : int
         How many random pairs.
     rate : float
@@ -47,10 +48,10 @@ def fit(rows, target, steps, rate, penalty, word):
         a = np.int64(word_below(draw, nb.uint64(n)))
         state, draw = splitmix64(state)
         b = np.int64(word_below(draw, nb.uint64(n)))
-        if target[a] == target[b]:
-            continue
-        if target[a] < target[b]:
+        if beats(points[b], points[a]):
             a, b = b, a
+        elif not beats(points[a], points[b]):
+            continue
         margin = 0.0
         for c in range(width):
             margin += weights[c] * scale[c] * (rows[a, c] - rows[b, c])

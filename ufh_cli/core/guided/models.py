@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from ufh_cli.core.guided import linear, trees
 from ufh_cli.core.guided.columns import columns_of
+from ufh_cli.core.guided.gnn import GraphNetwork
+from ufh_cli.core.guided.order import Point, is_better, standings
 from ufh_cli.core.guided.settings import Guidance
-from ufh_cli.core.guided.tally import midranks
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 
@@ -21,7 +22,7 @@ _PAIRS, _STEP, _DECAY = 5000, 0.05, 1e-3
 class Model(Protocol):
     """Learns from evaluations and compares candidates."""
 
-    def learn(self, candidate: Any, fitness: float) -> None:
+    def learn(self, candidate: Any, point: Point) -> None:
         """Keep what an evaluation found."""
 
     def refit(self) -> None:
@@ -38,7 +39,7 @@ class Ranker:
         self._rng = rng
         self._window = settings.window
         self._rows: np.ndarray | None = None  # a ring
-        self._fitness = np.empty(settings.window)
+        self._points = np.empty((settings.window, 1))
         self._learnt = 0
         self._fit: Callable[[np.ndarray, np.ndarray, np.uint64], np.ndarray]
         if settings.model == "linear":
@@ -46,38 +47,64 @@ class Ranker:
         else:
             self._fit, self._score = _grow, trees.score
 
-    def learn(self, row: np.ndarray, fitness: float) -> None:
-        """Keep a row, shape (columns,), and what it was worth."""
+    def learn(self, row: np.ndarray, point: Point) -> None:
+        """Keep a row, shape (columns,), and how good it was."""
         if self._rows is None:
             self._rows = np.empty((self._window, row.size), np.float32)
+            self._points = np.empty((self._window, len(point)))
         place = self._learnt % self._window
-        self._rows[place], self._fitness[place] = row, fitness
+        self._rows[place], self._points[place] = row, point
         self._learnt += 1
 
     def refit(self) -> None:
         """Learn from what is kept."""
         assert self._rows is not None
         known = min(self._learnt, self._window)
-        self._fitted = self._fit(self._rows[:known], midranks(self._fitness[:known]), np.uint64(self._rng.word()))
+        self._fitted = self._fit(self._rows[:known], self._points[:known], np.uint64(self._rng.word()))
 
-    def scores(self, rows: np.ndarray) -> list[float]:
+    def scores(self, rows: np.ndarray) -> np.ndarray:
         """Of each row; called after `refit` only."""
-        return self._score(self._fitted, rows).tolist()
+        return self._score(self._fitted, rows)
 
 
 class OfColumns:
-    """A model of candidates by the columns of their graphs."""
+    """Learns from candidates by the columns of their graphs."""
 
     def __init__(self, settings: Guidance, setup: Setup, rng: Rng) -> None:
         self._columns = columns_of(setup)
         self._ranker = Ranker(settings, rng)
         self.refit = self._ranker.refit
 
-    def learn(self, candidate: Any, fitness: float) -> None:
-        self._ranker.learn(self._columns.of([candidate])[0], fitness)
+    def learn(self, candidate: Any, point: Point) -> None:
+        self._ranker.learn(self._columns.of([candidate])[0], point)
+
+    def of(self, candidates: Sequence[Any]) -> np.ndarray:
+        return self._ranker.scores(self._columns.of(candidates))
+
+
+class Structural:
+    """A model of graphs; where a setup says that its structural keys are few, each is scored once between refits."""
+
+    def __init__(self, settings: Guidance, setup: Setup, rng: Rng) -> None:
+        self._setup = setup
+        self._inner = (GraphNetwork if settings.model == "gnn" else OfColumns)(settings, setup, rng)
+        self._known: dict[Hashable, float] = {}
+        self.learn = self._inner.learn
+
+    def refit(self) -> None:
+        self._inner.refit()
+        self._known.clear()
 
     def scores(self, parent: Any, children: Sequence[Any]) -> list[float]:
-        return self._ranker.scores(self._columns.of([*children, parent]))
+        asked = [*children, parent]
+        if not self._setup.few_structures:
+            return self._inner.of(asked).tolist()
+        known = self._known
+        keys = [*map(self._setup.structural_key, asked)]
+        new = {key: candidate for key, candidate in zip(keys, asked, strict=True) if key not in known}
+        if new:
+            known.update(zip(new, self._inner.of([*new.values()]).tolist(), strict=True))
+        return [known[key] for key in keys]
 
 
 class Oracle:
@@ -88,18 +115,21 @@ class Oracle:
         self._setup = setup
         self._rng = rng
 
-    def learn(self, candidate: Any, fitness: float) -> None:
+    def learn(self, candidate: Any, point: Point) -> None:
         pass
 
     def refit(self) -> None:
         pass
 
     def scores(self, parent: Any, children: Sequence[Any]) -> list[float]:
-        known = self._fitness(parent)
-        return [*(self._answer(self._fitness(child) > known) for child in children), 0.0]
+        known = self._point(parent)
+        return [*(self._answer(is_better(self._point(child), known)) for child in children), 0.0]
 
-    def _fitness(self, candidate: Any) -> float:
-        return self._setup.evaluate(candidate, Rng.from_word(self._rng.word())).fitness
+    def _point(self, candidate: Any) -> Point:
+        evaluation = self._setup.evaluate(candidate, Rng.from_word(self._rng.word()))
+        if self._setup.objectives is not None:
+            return self._setup.objectives_of(candidate, evaluation)
+        return (evaluation.fitness,)
 
     def _answer(self, better: bool) -> float:
         return 1.0 if better == (self._rng.uniform() < self._accuracy) else -1.0
@@ -109,12 +139,12 @@ def make_model(settings: Guidance, setup: Setup, rng: Rng) -> Model:
     """The model that `settings` ask for, for one trial; all its randomness comes from `rng`."""
     if settings.model == "oracle":
         return Oracle(settings, setup, rng)
-    return OfColumns(settings, setup, rng)
+    return Structural(settings, setup, rng)
 
 
-def _grow(rows: np.ndarray, target: np.ndarray, word: np.uint64) -> np.ndarray:
-    return trees.grow(rows, target, _TREES, _RATE, _PENALTY, _SHARE, word)
+def _grow(rows: np.ndarray, points: np.ndarray, word: np.uint64) -> np.ndarray:
+    return trees.grow(rows, standings(points), _TREES, _RATE, _PENALTY, _SHARE, word)
 
 
-def _weigh(rows: np.ndarray, target: np.ndarray, word: np.uint64) -> np.ndarray:
-    return linear.fit(rows, target, _PAIRS, _STEP, _DECAY, word)
+def _weigh(rows: np.ndarray, points: np.ndarray, word: np.uint64) -> np.ndarray:
+    return linear.fit(rows, points, _PAIRS, _STEP, _DECAY, word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-Model = Literal["trees", "linear", "oracle"]
+Model = Literal["trees", "linear", "gnn", "oracle"]
 Features = Literal["auto", "structure", "outputs", "both"]
 Rule = Literal["better", "not-worse", "quantile"]
 
@@ -15,9 +15,10 @@ class Guidance:
 
     Parameters
     ----------
-    model : {"trees", "linear", "oracle"}
-        Boosted trees on ranks; linear Bradley-Terry; or, where evaluations are look-ups, one that looks up the answer
-        and is right with the probability `accuracy`: at 1 the most that a model could bring, at .5 a coin.
+    model : {"trees", "linear", "gnn", "oracle"}
+        Boosted trees on ranks; linear Bradley-Terry; a graph neural network on pairs; or, where evaluations are
+        look-ups, one that looks up the answer and is right with the probability `accuracy`: at 1 the most that a model
+        could bring, at .5 a coin. With several objectives the one that dominates is the better.
     features : {"auto", "structure", "outputs", "both"}
         What the model sees. The structure is a candidate's graph, known before anything is computed: the model chooses
         among mutations that are not even hashed. The hashable outputs are known once a key is: the model judges those
@@ -32,7 +33,7 @@ class Guidance:
     choose : {"first", "best"}
         The first mutation that will do, or the one predicted to be the best. Where none will do, the last.
     margin : float
-        In the model's units: for trees ranks among the window's evaluations, from 0 to 1; for linear log-odds.
+        In the model's units: for trees ranks among the window's evaluations, from 0 to 1; for the others log-odds.
     quantile : float
         Of the latest 200 predictions.
     window : int
@@ -89,6 +90,8 @@ class Guidance:
                 raise ValueError(f"guided.{name} must be a number of at least 0, got {amount}")
         if model == "oracle" and features in ("outputs", "both"):
             raise ValueError("guided.model = oracle needs no features; it chooses before a candidate is hashed")
+        if model == "gnn" and features in ("outputs", "both"):
+            raise ValueError("guided.model = gnn reads graphs alone: set guided.features to structure, or choose trees")
         if model == "oracle" and accept == "quantile":
             raise ValueError("guided.accept = quantile needs a model that scores; an oracle only says better or worse")
         self.model: Model = model

@@ -85,14 +85,14 @@ def _binned(rows):
     return places[:used], bins[:used], cuts[:used]
 
 
-@nb.njit("void(uint8[::1], uint16[::1], int64[::1], int64, float64, float64[:, ::1], int64[:, ::1])", cache=True)
-def _best_cuts(bins, first_bin, packed, nodes, penalty, best, histogram):
+@nb.njit("void(uint8[::1], int64, uint16[::1], int64[::1], int64, float64, float64[:, ::1], int64[:, ::1])", cache=True)
+def _best_cuts(bins, most, first_bin, packed, nodes, penalty, best, histogram):
     """Improve ``best[node] = gain, column, bin`` by the cuts of one column, whose number stands in ``best[-1, 1]``.
 
     `packed` are the residuals of the rows, in units and shifted, plus one: a single sum has both total and number.
     Two histograms, of every other row, since a sum waits for the one before it in the same place.
     """
-    n, most = bins.size, bins.max() + 1
+    n = bins.size
     even, odd = histogram[0], histogram[1]
     for at in range(nodes):
         for b in range(at * _BINS, at * _BINS + most):
@@ -142,6 +142,7 @@ def grow(rows, target, trees, rate, penalty, share, word):
     """
     places, bins, cuts = _binned(rows)
     n, used = rows.shape[0], places.size
+    filled = (cuts < np.inf).sum(axis=1) + 1  # bins
     forest = np.zeros((trees, _WIDTH))
     forest[:, _INNER : 2 * _INNER] = np.inf
     residual = target - target.mean()
@@ -164,7 +165,7 @@ def grow(rows, target, trees, rate, penalty, share, word):
             for c in range(used):
                 if allowed[c]:
                     best[-1, 1] = c
-                    _best_cuts(bins[c], first_bin, packed, nodes, penalty, best, histogram)
+                    _best_cuts(bins[c], filled[c], first_bin, packed, nodes, penalty, best, histogram)
             for at in range(nodes):
                 if best[at, 0] > 0.0:
                     column, cut = np.int64(best[at, 1]), np.int64(best[at, 2])

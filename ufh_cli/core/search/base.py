@@ -29,7 +29,7 @@ class Individual:
         With several objectives, all maximised; empty otherwise and until they are known.
     forecast : tuple of float, or None
         In guided search, what was known of a child before its evaluation: by how much its score was above that of its
-        parent, NaN where the model was not asked, and its parent's fitness.
+        parent, NaN where the model was not asked, and its parent's objectives, or fitness alone.
     outputs, row : arrays, or None
         Where guided search judges by them, its hashable outputs, and the columns that were made of them.
     is_next : bool
@@ -41,7 +41,7 @@ class Individual:
     fitness = float("-inf")
     evaluation: Evaluation | None = None
     objectives: tuple[float, ...] = ()
-    forecast: tuple[float, float] | None = None
+    forecast: tuple[float, tuple[float, ...]] | None = None
     outputs: np.ndarray | Sequence[np.ndarray] | None = None
     row: np.ndarray | None = None
     is_next = False

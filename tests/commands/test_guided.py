@@ -38,6 +38,10 @@ def test_results_without_guidance_say_nothing_of_it(ufh):
         (["--technique=fec+guided", "--set=guided.tries=0"], ["guided.tries", "1", "0"]),
         (["--technique=fec+guided", "--set=guided.model=forest"], ["guided.model", "trees", "forest"]),
         (["--technique=fec+guided", "--set=guided.model=oracle"], ["guided.model", "look-ups"]),
+        (
+            ["--technique=fec+guided", "--set=guided.model=gnn", "--set=guided.features=outputs"],
+            ["guided.features", "trees"],
+        ),
         (["--technique=fec+guide"], ["guide", "guided"]),
     ],
 )

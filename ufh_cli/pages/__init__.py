@@ -1,0 +1,1 @@
+"""Results as a page that can be handed on: one file that needs nothing else."""
