@@ -42,6 +42,8 @@ def test_files_are_told_merged_pruned_and_exported(tmp_path: Path) -> None:
     assert ufh_cache("prune", a, "--space", "other") == "1 values dropped\n"
     assert ufh_cache("prune", a, "--entries", 1) == "3 values dropped\n"
     assert "values 1," in ufh_cache("show", a)
+    assert ufh_cache("prune", a, "--bytes", 1_000_000) == "0 values dropped\n"
+    assert ufh_cache("prune", a, "--bytes", 0) == "1 values dropped\n"
 
 
 def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
@@ -55,6 +57,8 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
         (("show", tmp_path / "none"), "there is no file"),
         (("show", tmp_path), "is no file"),
         (("prune", a), "say what to drop"),
+        (("prune", a, "--bytes", 9, "--entries", 1), "say what to drop"),
+        (("prune", a, "--bytes", -1), "bytes must be at least 0"),
     ):
         with pytest.raises(ValueError, match=message):
             ufh_cache(*arguments)

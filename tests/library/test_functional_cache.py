@@ -324,3 +324,20 @@ def test_bounded_caches(tmp_path: Path) -> None:
         assert len(cache) == 5
         assert evaluate.lookup(49.0) == 49.0
         assert evaluate.lookup(3.0) is None
+
+
+def test_a_file_is_bounded_by_bytes(tmp_path: Path) -> None:
+    """It grows by what is stored between two looks at its size, at most, however much goes through it."""
+    path, bound, length = tmp_path / "c.sqlite", 200_000, 1_000
+    cache = ufh.SqliteCache(path, max_bytes=bound)
+    evaluate = ufh.functional_cache(outputs=by_value, cache=cache)(lambda candidate: f"{candidate}" * length)
+    for i in range(100, 900):
+        evaluate(i)
+    cache.close()
+    assert 0.4 * bound < path.stat().st_size < bound + 64 * 2 * 3 * length
+    assert evaluate.lookup(899) == "899" * length
+    assert evaluate.lookup(100) is None
+    again = pickle.loads(pickle.dumps(cache))
+    assert again.max_bytes == bound
+    with pytest.raises(ValueError, match="max_bytes must be at least 65,536, got 9"):
+        ufh.SqliteCache(path, max_bytes=9)

@@ -46,6 +46,7 @@ def merge(source: File, target: File) -> None:
 def prune(
     file: File,
     entries: Annotated[int | None, typer.Option(help="Keep so many, the latest.")] = None,
+    most: Annotated[int | None, typer.Option("--bytes", help="Keep the latest that take at most so many.")] = None,
     space: Annotated[str | None, typer.Option(help="Drop this space.")] = None,
 ) -> None:
     """Drop the oldest values, or a space."""
@@ -53,7 +54,7 @@ def prune(
     from ufh_cli.library.files import prune as prune_file
 
     try:
-        count = prune_file(file, max_entries=entries, space=space)
+        count = prune_file(file, max_entries=entries, max_bytes=most, space=space)
     except ValueError as error:
         raise InputError(str(error)) from error
     typer.echo(f"{count} values dropped")

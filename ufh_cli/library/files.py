@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TextIO
 
-from ufh_cli.library.sqlite import connect, trim
+from ufh_cli.library.sqlite import connect, trim, trim_bytes
 
 
 def describe(path: str | os.PathLike[str]) -> list[dict[str, object]]:
@@ -54,15 +54,24 @@ def merge(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> int
     return found
 
 
-def prune(path: str | os.PathLike[str], *, max_entries: int | None = None, space: str | None = None) -> int:
-    """Drop the oldest values beyond `max_entries`, or a whole space; how many went."""
-    if (max_entries is None) == (space is None):
-        raise ValueError("say what to drop: either what is beyond a number of entries, or a space")
-    if max_entries is not None and max_entries < 0:
-        raise ValueError(f"entries must be at least 0, got {max_entries}")
+def prune(
+    path: str | os.PathLike[str],
+    *,
+    max_entries: int | None = None,
+    max_bytes: int | None = None,
+    space: str | None = None,
+) -> int:
+    """Drop the oldest values beyond `max_entries` or `max_bytes`, or a whole space; how many went."""
+    if [max_entries, max_bytes, space].count(None) != 2:
+        raise ValueError("say what to drop: what is beyond a number of entries, or of bytes, or a space")
+    for name, bound in (("entries", max_entries), ("bytes", max_bytes)):
+        if bound is not None and bound < 0:
+            raise ValueError(f"{name} must be at least 0, got {bound}")
     with closing(connect(_existing(path))) as connection:
         if max_entries is not None:
             dropped = trim(connection, max_entries)
+        elif max_bytes is not None:
+            dropped = trim_bytes(connection, max_bytes)
         else:
             dropped = connection.execute("DELETE FROM entries WHERE space = ? AND count > 0", (space,)).rowcount
             connection.execute("DELETE FROM meta WHERE name = ?", (f"space:{space}",))

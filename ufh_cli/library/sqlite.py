@@ -32,6 +32,7 @@ ON CONFLICT (space, key) DO UPDATE SET owner = ?3, until = ?4
 WHERE count < ?5 AND (owner IS NULL OR until < ?6)
 """
 _TRIMMED_AFTER = 64  # stores; what is bounded may be so much too long
+_FEWEST_BYTES = 1 << 16  # an empty file has some pages
 
 _INHERITED: list[sqlite3.Connection | None] = []
 _STARTING = threading.Lock()
@@ -85,17 +86,30 @@ class SqliteCache:
         The file; made where there is none.
     max_entries : int or None
         When there are more, the oldest are dropped (looked at every 64 values). None keeps all.
+    max_bytes : int or None
+        When what is in the file takes more, the oldest are dropped (looked at as often); at least 65,536. The file
+        itself, and the one beside it that SQLite writes first, may be somewhat larger.
     lease : float
         Seconds after which a claim lapses unless its process is still alive to renew it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, max_entries: int | None = None, lease: float = 30.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_entries: int | None = None,
+        max_bytes: int | None = None,
+        lease: float = 30.0,
+    ) -> None:
         if max_entries is not None and max_entries < 1:
             raise ValueError(f"max_entries must be at least 1, got {max_entries}")
+        if max_bytes is not None and max_bytes < _FEWEST_BYTES:
+            raise ValueError(f"max_bytes must be at least {_FEWEST_BYTES:,}, got {max_bytes}")
         if not lease > 0:
             raise ValueError(f"lease must be above 0, got {lease}")
         self.path = Path(path).expanduser()
         self.max_entries = max_entries
+        self.max_bytes = max_bytes
         self.lease = lease
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -106,7 +120,7 @@ class SqliteCache:
         self._owner = ""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "max_entries": self.max_entries, "lease": self.lease}
+        return {name: getattr(self, name) for name in ("path", "max_entries", "max_bytes", "lease")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -182,6 +196,8 @@ class SqliteCache:
             self._stored += 1
             if self.max_entries is not None and self._stored % min(_TRIMMED_AFTER, self.max_entries) == 0:
                 trim(connection, self.max_entries)
+            if self.max_bytes is not None and self._stored % _TRIMMED_AFTER == 0:
+                trim_bytes(connection, self.max_bytes)
         except sqlite3.Error as error:
             return self._fail(error).finish(space, key, value, policy)
         return value
@@ -286,6 +302,26 @@ def trim(connection: sqlite3.Connection, max_entries: int) -> int:
         (max_entries,),
     )
     return found.rowcount
+
+
+def trim_bytes(connection: sqlite3.Connection, max_bytes: int) -> int:
+    """Drop the oldest values until what is in the file takes at most `max_bytes`, or none is left; how many."""
+    dropped = 0
+    while (used := _used(connection)) > max_bytes:
+        count = connection.execute("SELECT count(*) FROM entries WHERE count > 0").fetchone()[0]
+        if not count:
+            break
+        # Values differ in length, so this may take some rounds.
+        dropped += trim(connection, int(count * min(max_bytes / used, 1 - 1 / count)))
+    return dropped
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    """Bytes of the file that hold something; what was dropped leaves room that is used again."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 def _signed(key: int) -> int:
