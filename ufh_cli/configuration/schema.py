@@ -49,7 +49,10 @@ class HashConfig(Section):
 
 
 class CacheConfig(Section):
-    """Methods 5, 8 and 9: what fec, forgetful-fec and fea do."""
+    """Methods 5, 8 and 9: what fec, forgetful-fec and fea do.
+
+    `warm` names an experiment whose evaluations are hits from the start; `file` is a cache file that searches share.
+    """
 
     forget_probability: Annotated[float, Field(ge=0, le=1)] | Literal["1/N"] = 0.1
     max_evaluations: Whole = Field(default=4, ge=1)
@@ -59,6 +62,7 @@ class CacheConfig(Section):
     relative_tolerance: OptionalFloat = Field(default=None, ge=0)
     wait_for_duplicates: bool = False
     warm: OptionalText = None
+    file: OptionalText = None
 
 
 class ProposalConfig(Section):

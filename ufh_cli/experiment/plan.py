@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from ufh_cli.experiment.advice import too_short, without_effect
 from ufh_cli.experiment.probe import probe
 from ufh_cli.experiment.side_by_side import Task
 from ufh_cli.experiment.trials import is_parallel, make_setup, make_trial, setup_spec
-from ufh_cli.experiment.warm import journal_digest, warm_evaluations
+from ufh_cli.experiment.warm import journal_digest, warm_evaluations, what_keys_mean
+from ufh_cli.machines.shared import SharedCache
 from ufh_cli.records.folder import make_provenance
 
 
@@ -101,6 +103,8 @@ def make_experiment(
         setup = make_setup(config)
         check_limits(config, setup, source)
         check_trial(cells[number])
+        if config.cache.file is not None:
+            check_shared(config, setup)
         what = (setup_spec(config), config.hash.model_dump_json() if parse_technique(config.technique) else "")
         if what not in probed:
             probed[what] = probe(config)
@@ -171,6 +175,26 @@ def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
     for config in configs:
         warm_evaluations(config, warm)
     return warm
+
+
+def check_shared(config: ExperimentConfig, setup: Setup) -> None:
+    """What cannot go with a cache file is refused."""
+    why = ""
+    if set(parse_technique(config.technique)) & set(CACHES) != {"fec"}:
+        why = f"goes with fec, which evaluates a key once, not with {config.technique!r}"
+    elif config.hash.kind != "functional":
+        why = f"needs functional keys, but hash.kind is {config.hash.kind!r}"
+    elif config.evaluation.hurdle_percentile is not None:
+        why = "does not go with a hurdle, which stands elsewhere in each search"
+    elif config.cache.counterfactual:
+        why = "does not go with cache.counterfactual, which evaluates what is known"
+    elif setup.simulated_cost:
+        why = f"has no effect: {config.setup} only simulates its costs"
+    elif not keeps_journal(config, setup):
+        why = "needs a journal, which makes the search repeatable: --set journal=yes"
+    if why:
+        raise InputError(f"cache.file {why}")
+    SharedCache(Path(str(config.cache.file)), setup, what_keys_mean(config)).close()
 
 
 def keeps_journal(config: ExperimentConfig, setup: Setup) -> bool:

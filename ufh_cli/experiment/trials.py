@@ -31,10 +31,12 @@ from ufh_cli.core.workers import (
     WrongCost,
     evaluate_job,
 )
-from ufh_cli.experiment.warm import warm_evaluations
+from ufh_cli.experiment.warm import warm_evaluations, what_keys_mean
 from ufh_cli.machines.evaluation import SetupSpec, prepare
 from ufh_cli.machines.parallel import ParallelWorkers, Running
+from ufh_cli.machines.shared import SharedCache
 from ufh_cli.machines.sites import HereSite, KeptSite, Site
+from ufh_cli.records.folder import FILE_HITS, STOPPED
 from ufh_cli.records.journal import Journal
 from ufh_cli.records.outcome import RAISED, Outcome
 from ufh_cli.records.replay import Replay
@@ -182,10 +184,12 @@ def run_one(
         replay = Replay(journal, setup, cell, trial)
     seconds_before = 0.0 if replay is None else replay.seconds_before
     warm = warm_evaluations(config, surroundings.warm)
-    workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept)
+    shared = None if config.cache.file is None else SharedCache(Path(config.cache.file), setup, what_keys_mean(config))
+    workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept, shared)
     try:
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
-        return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+        seconds = seconds_before + time.perf_counter() - start
+        return make_record(config, cell, trial, result, seconds, getattr(workers, "file_hits", 0))
     except (WrongCost, EvaluationFailed) as error:
         raise _refusal(config, trial, str(error), error) from error
     except SetupFailed as error:
@@ -198,6 +202,8 @@ def run_one(
         finally:
             if journal is not None:
                 journal.close()
+            if shared is not None:
+                shared.close()
 
 
 def _refusal(config: ExperimentConfig, trial: int, what: str, error: Exception) -> InputError:
@@ -262,6 +268,7 @@ def make_workers(
     cluster: str | None = None,
     watch: Callable[[Sequence[Running]], None] | None = None,
     kept: KeptSite | None = None,
+    shared: SharedCache | None = None,
 ) -> Workers:
     """Those who evaluate: simulated ones, this process, processes of this machine, or a cluster."""
     spec = setup_spec(config)
@@ -292,11 +299,12 @@ def make_workers(
         watch=watch,
         keep=kept is not None and cluster is None,
         catch=catch,
+        shared=shared,
     )
 
 
 def make_record(
-    config: ExperimentConfig, cell: int, trial: int, result: TrialResult, wall_seconds: float
+    config: ExperimentConfig, cell: int, trial: int, result: TrialResult, wall_seconds: float, file_hits: int = 0
 ) -> TrialRecord:
     """The record of a finished trial."""
     setup = make_setup(config)
@@ -333,7 +341,8 @@ def make_record(
         "waits": result.waits,
         "warm_hits": result.warm_hits,
         "lost": result.lost,
-        "stopped": result.stopped,
+        STOPPED: result.stopped,
+        FILE_HITS: file_hits,
         **(result.guidance or Tally()).row(),
     }
     return TrialRecord(cell, trial, row, result.curve, best, [_front_entry(setup, trial, one) for one in result.front])

@@ -44,7 +44,7 @@ def warm_evaluations(config: ExperimentConfig, digests: Mapping[str, str]) -> Ev
     digest = journal_digest(config.cache.warm)
     if digest != digests[config.cache.warm]:
         raise InputError(f"{config.cache.warm}: its journal has changed since this experiment began to use it")
-    cells = _matching_cells(Path(config.cache.warm), _fingerprint(config))
+    cells = _matching_cells(Path(config.cache.warm), what_keys_mean(config))
     setup = SetupSpec.of(config.setup, config.options)
     return _read(config.cache.warm, digest, cells, config.hash.kind == "per-task", setup)
 
@@ -61,7 +61,7 @@ def journal_digest(name: str) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:
+def what_keys_mean(config: ExperimentConfig) -> dict[str, Any]:
     """What must be the same for an evaluation to be worth the same under the same key."""
     if config.hash.kind == "structural":
         raise InputError("a warm cache needs functional keys, but hash.kind is 'structural'")
@@ -121,7 +121,7 @@ def _matching_cells(path: Path, wanted: dict[str, Any]) -> frozenset[int]:
         if cell.config.hash.kind == "structural":
             differing.append("hash.kind: 'structural' there, 'functional' asked for")
             continue
-        lines = differences(_fingerprint(cell.config), wanted)
+        lines = differences(what_keys_mean(cell.config), wanted)
         differing += lines
         if not lines:
             matching.add(index)

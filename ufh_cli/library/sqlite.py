@@ -228,10 +228,13 @@ class SqliteCache:
         """As `Cache.peek`."""
         if self._fallback is not None:
             return self._fallback.peek(space, key)
-        found = self._connection().execute(
-            "SELECT value, count FROM entries WHERE space = ? AND key = ? AND count > 0", (space, _signed(key))
-        )
-        row = found.fetchone()
+        try:
+            found = self._connection().execute(
+                "SELECT value, count FROM entries WHERE space = ? AND key = ? AND count > 0", (space, _signed(key))
+            )
+            row = found.fetchone()
+        except sqlite3.Error as error:
+            return self._fail(error).peek(space, key)
         return None if row is None else (from_json(row[0]), row[1])
 
     def forget(self, space: str, key: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.workers import Job
 from ufh_cli.machines.evaluation import SetupSpec, evaluate
+from ufh_cli.machines.shared import SharedCache
 from ufh_cli.machines.sites import Site, error_of
 from ufh_cli.records.outcome import FINISHED, RAISED, Outcome, lost
 from ufh_cli.records.replay import Replay
@@ -76,6 +77,13 @@ class ParallelWorkers:
         Whether the site may go on to serve another trial.
     catch : bool
         Whether a candidate whose evaluation raises is lost, rather than the search.
+    shared : SharedCache or None
+        Asked before an evaluation is begun, and told of each that is finished.
+
+    Attributes
+    ----------
+    file_hits : int
+        How many evaluations that one answered, now or, as the journal says, earlier.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class ParallelWorkers:
         watch: Callable[[Sequence[Running]], None] | None = None,
         keep: bool = False,
         catch: bool = False,
+        shared: SharedCache | None = None,
     ) -> None:
         self.clock = 0.0
         self.busy = 0
@@ -100,6 +109,8 @@ class ParallelWorkers:
         self._watch = watch
         self._keep = keep
         self._catch = catch
+        self._shared = shared
+        self.file_hits = 0
         self._looked = 0.0
         self._proposed = 0
         self._hits: deque[Job] = deque()
@@ -182,6 +193,8 @@ class ParallelWorkers:
     def _evaluated(self) -> Job:
         while not self._finished:
             self._fill()
+            if self._finished:
+                break
             self._look_after()  # now that all places are taken
             done = self._site.wait(list(self._running), self._patience())
             for future in sorted(done, key=lambda future: self._running[future].job.number):
@@ -192,6 +205,11 @@ class ParallelWorkers:
         while self._queue and len(self._running) < self._capacity:
             running = self._queue.popleft()
             job = running.job
+            if self._shared is not None and (outcome := self._shared.lookup(job)) is not None:
+                self._record(job, outcome)
+                self._take(job, outcome)
+                self._finished.append(job)
+                continue
             asked = (job.individual.candidate, job.seed, job.hurdle, job.known, self._catch)
             future = self._site.start(evaluate, self._spec, *asked)
             self._running[future] = running
@@ -200,8 +218,8 @@ class ParallelWorkers:
         """Take in an evaluation that is over: tell it, or try again."""
         running = self._running[future]
         outcome = self._outcome(future, running)
-        if outcome is not None and self._replay is not None:
-            self._replay.record(running.job, outcome, self._proposed)
+        if outcome is not None:
+            self._record(running.job, outcome)
         del self._running[future]  # not before: an interruption must find it
         self._site.finish(future)
         if outcome is None:
@@ -210,6 +228,13 @@ class ParallelWorkers:
             return
         self._take(running.job, outcome)
         self._finished.append(running.job)
+
+    def _record(self, job: Job, outcome: Outcome) -> None:
+        """Write down what was found, for this search and for others."""
+        if self._replay is not None:
+            self._replay.record(job, outcome, self._proposed)
+        if self._shared is not None and outcome.status == FINISHED and not outcome.shared:
+            self._shared.store(job, outcome.evaluation)
 
     def _outcome(self, future: Future[Outcome], running: Running) -> Outcome | None:
         """What came of it; None when it shall be tried again."""
@@ -243,6 +268,7 @@ class ParallelWorkers:
         job.evaluation = outcome.evaluation
         job.cost += outcome.evaluation.cost
         job.lost = outcome.status != FINISHED
+        self.file_hits += outcome.shared
         if not job.lost:
             self._evaluations += 1
             self._total_cost += outcome.evaluation.cost

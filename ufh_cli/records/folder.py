@@ -28,6 +28,7 @@ TRIAL_COLUMNS = (
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 STOPPED = "stopped"  # a further column where there are hurdles
+FILE_HITS = "file_hits"  # and one where there is a cache file: evaluations that it answered
 _ALONG = ("online_auc", "better_share")
 GUIDANCE = (
     "predictions", "rejected", "asked", "at_once", "skipped", "children",
@@ -193,7 +194,9 @@ def trial_columns(experiment: Mapping[str, Any]) -> tuple[str, ...]:
     hurdles = key in experiment.get("evaluation", {}) or f"evaluation.{key}" in experiment.get("over", {})
     techniques = [str(experiment.get("technique", "none")), *experiment.get("over", {}).get("technique", ())]
     guided = any(GUIDED in technique.split("+") for technique in techniques)
-    return (*TRIAL_COLUMNS, *((STOPPED,) if hurdles else ()), *(GUIDANCE if guided else ()))
+    shared = "file" in experiment.get("cache", {}) or "cache.file" in experiment.get("over", {})
+    further = ((hurdles, (STOPPED,)), (shared, (FILE_HITS,)), (guided, GUIDANCE))
+    return (*TRIAL_COLUMNS, *(name for there, names in further if there for name in names))
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
@@ -230,7 +233,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _typed(column: str, text: str, columns: Sequence[str]) -> Any:
-    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, *GUIDANCE, *CURVE_COLUMNS):
+    if column in _TEXT_COLUMNS or column not in (*TRIAL_COLUMNS, STOPPED, FILE_HITS, *GUIDANCE, *CURVE_COLUMNS):
         return text
     if column in _FLOAT_COLUMNS:
         value = float(text)

@@ -71,6 +71,8 @@ class Entry:
         Only where there are several.
     refined : str or None
         Only where the evaluation changed the candidate: the description of what it became.
+    shared : bool or None
+        Only where a cache file answered: True.
     """
 
     cell: int
@@ -89,6 +91,7 @@ class Entry:
     tasks: TaskValues | None = None
     objectives: tuple[float, ...] | None = None
     refined: str | None = None
+    shared: bool | None = None
 
     @property
     def stopped(self) -> bool:
@@ -109,7 +112,7 @@ class Entry:
 
 
 _NAMES = {field.name for field in fields(Entry)}
-_OPTIONAL = {"hurdle", "early", "tasks", "objectives", "refined"}  # left out where they are None
+_OPTIONAL = {"hurdle", "early", "tasks", "objectives", "refined", "shared"}  # left out where they are None
 
 
 class Journal:
@@ -312,7 +315,7 @@ def _parse(line: bytes) -> Entry | None:
     except (TypeError, ValueError, OverflowError):
         return None
     named = isinstance(values["candidate"], str) and values["status"] in _STATUSES and _is_key(values["key"])
-    named = named and isinstance(values.get("refined", ""), str)
+    named = named and isinstance(values.get("refined", ""), str) and values.get("shared", True) is True
     possible = values["status"] != FINISHED or 0 <= values["cost"] < math.inf
     return Entry(**values) if whole and named and possible else None
 

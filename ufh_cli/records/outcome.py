@@ -12,11 +12,15 @@ RAISED = "raised"  # the setup's evaluation did
 
 
 class Outcome(NamedTuple):
-    """An evaluation and how long it took, in seconds; `status` says why when it could not be finished."""
+    """An evaluation and how long it took, in seconds; `status` says why when it could not be finished.
+
+    Where it is `shared` another search made it, and a cache file had it.
+    """
 
     evaluation: Evaluation
     seconds: float
     status: str = FINISHED
+    shared: bool = False
 
 
 def lost(status: str, seconds: float, cost: float = math.nan) -> Outcome:

@@ -68,7 +68,7 @@ class Replay:
                 f"candidate that this search proposes (ufh or the setup has changed, or the line is from elsewhere); "
                 f"choose another --name"
             )
-        return Outcome(entry.evaluation(self._setup.parse), entry.seconds, entry.status)
+        return Outcome(entry.evaluation(self._setup.parse), entry.seconds, entry.status, bool(entry.shared))
 
     def _is_about(self, entry: Entry, job: Job) -> bool:
         """Whether `entry` answers what `job` asks."""
@@ -99,6 +99,7 @@ class Replay:
             tasks=found.tasks,
             objectives=found.objectives or None,
             refined=None if found.refined is None else self._setup.describe(found.refined),
+            shared=outcome.shared or None,
         )
         self._journal.append(entry)
 
