@@ -211,10 +211,7 @@ def figure(
             if notice:
                 write_below(fig, notice, size=6.5 if width >= _NARROW else 5.0, color="#555555")
             yield fig, axes
-            _show_texts(fig)
-            _fit_descriptions(fig, grow=look.size is None)
-            _fold_labels(fig)
-            _save(fig, out)
+            _save(fig, out, grow=look.size is None)
         finally:
             plt.close(fig)
 
@@ -297,9 +294,12 @@ def _pyplot() -> Any:
     return sys.modules["matplotlib.pyplot"]
 
 
-def _save(fig: Any, out: Path) -> None:
+def _save(fig: Any, out: Path, *, grow: bool) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        _show_texts(fig)
+        _fit_descriptions(fig, grow=grow)
+        _fold_labels(fig)
         drawn = io.BytesIO()
         form = out.suffix[1:].lower()
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
