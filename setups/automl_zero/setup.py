@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 from typing import ClassVar, TypedDict
 
 import numpy as np
 
 from setups.automl_zero import effects, graph
-from setups.automl_zero.block import TaskBlock, combined, lanes_for, table_size
+from setups.automl_zero.block import TaskBlock, lanes_for, table_size
 from setups.automl_zero.examples import NEURAL_NETWORK
 from setups.automl_zero.images import load_images
 from setups.automl_zero.mutation import mutated, random_program
@@ -186,7 +188,8 @@ class AutoMLZero(Setup[Program]):
         classification = task == "binary"
         self.search_tasks, self.held_out_tasks = _make_tasks(task, images, search, held_out)
         self._block = TaskBlock(self.search_tasks, classification=classification)
-        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        lanes = lanes_for(search["features"], search["count"])  # for both, so that one kernel is compiled
+        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification, lanes=lanes)
         self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._data_name = f"{task}:{images}" if classification else task
 
@@ -227,8 +230,10 @@ class AutoMLZero(Setup[Program]):
         if self._refused(candidate):
             return Evaluation(0.0, 1.0)  # the original counts nothing; a cost of zero would let a search go on for ever
         if self._hurdle_blocks is None:
-            found = self._block.fitnesses(candidate, self._word(rng), self._epochs)
-            return Evaluation(combined(found[:-1, 0], self._median), found[-1, 1])
+            if not self._median:
+                return Evaluation(*self._block.fitness(candidate, self._word(rng), self._epochs))
+            fitnesses, cost = self._block.fitnesses(candidate, self._word(rng), self._epochs)
+            return Evaluation(self.combine_tasks(fitnesses), cost)
         stages = list(self.evaluate_in_stages(candidate, rng))
         return Evaluation(stages[-1].fitness, sum(stage.cost for stage in stages))
 
@@ -239,26 +244,27 @@ class AutoMLZero(Setup[Program]):
             return
         hurdle_block, rest_block = self._hurdle_blocks
         word = self._word(rng)
-        first = hurdle_block.fitnesses(candidate, word, self._epochs)
-        fitness = combined(first[:-1, 0], self._median)
-        yield Evaluation(fitness, first[-1, 1])
+        first, cost = hurdle_block.fitnesses(candidate, word, self._epochs)
+        fitness = self.combine_tasks(first)
+        yield Evaluation(fitness, cost)
         if fitness < self._hurdle_fitness:
             return
         # Another word for the rest, so that its tasks do not repeat the random numbers of the first.
-        rest = rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
-        whole = np.concatenate([first[:-1, 0], rest[:-1, 0]])
-        yield Evaluation(combined(whole, self._median), rest[-1, 1])
+        rest, cost = rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
+        yield Evaluation(self.combine_tasks([*first, *rest]), cost)
 
     def evaluate_tasks(self, candidate: Program, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
         """Train and validate on those tasks; they run together as lanes, so that few take as long as many."""
         if self._refused(candidate):
             return [0.0] * self.tasks, 1.0
-        found = self._block.fitnesses(candidate, self._word(rng), self._epochs, wanted)
-        return found[:-1, 0].tolist(), float(found[-1, 1])
+        return self._block.fitnesses(candidate, self._word(rng), self._epochs, wanted)
 
     def combine_tasks(self, fitnesses: Sequence[float]) -> float:
-        """Their mean or median."""
-        return float(combined(np.array(fitnesses), self._median))
+        """Their mean, summed in their order, or their median."""
+        if not self._median:
+            return reduce(add, fitnesses, 0.0) / len(fitnesses)
+        ordered = sorted(fitnesses)
+        return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
     def objectives_of(self, candidate: Program, evaluation: Evaluation) -> tuple[float, ...]:
         """The fitness that was found, and minus the effective instructions of this very program."""
@@ -275,8 +281,7 @@ class AutoMLZero(Setup[Program]):
 
     def reevaluate(self, candidate: Program, rng: Rng) -> float:
         """The fitness on the held-out tasks: other pairs of classes, or other functions."""
-        found = self._held_out_block.fitnesses(candidate, rng.word(), self._epochs)
-        return float(combined(found[:-1, 0], self._median))
+        return self.combine_tasks(self._held_out_block.fitnesses(candidate, rng.word(), self._epochs)[0])
 
     def describe(self, candidate: Program) -> str:
         """The program as text; instructions without effect are marked.
