@@ -171,6 +171,7 @@ BEYOND = {
     ),
     "endless cells": ({}, {f"options.a{key}": list(map(str, range(1000))) for key in range(100)}, "5,000"),
     "trials of cells": ({"trials": 10**6}, {"hash.mantissa_bits": ["1", "2"]}, "1,000,000"),
+    "tries": ({"proposals": {"max_tries": 10**9}}, {}, "proposals.max_tries"),
     "memory": ({"evaluation": {"memory": 1e19}}, {}, "evaluation.memory"),
     "timeout": ({"evaluation": {"timeout": 1e300}}, {}, "evaluation.timeout"),
 }
