@@ -4,7 +4,7 @@ Only regular files are read, of a bounded size: a pipe would hold the reader for
 are written as new ones beside the old, which they then replace; a link is never written through, so nothing outside a
 folder changes whatever lies in it.
 
-What reads and writes raises `OSError` whose `strerror` says in words what is wrong, or `ValueError` where it is no text.
+What reads and writes raises `OSError` whose `strerror` says in words what is wrong, `ValueError` where it is no text.
 """
 
 from __future__ import annotations
