@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from setups.data import data_directory
 from setups.tensorflow_runtime import load_tensorflow
 from ufh_cli.core.names import nearest
 from ufh_cli.files import home_expanded, reading
@@ -53,6 +54,8 @@ def keras_images(name: str) -> dict[str, Any]:
         With one clear line, when they cannot be had.
     """
     waited = socket.getdefaulttimeout()
+    if not os.path.isabs(os.path.expanduser("~")):  # else there is no place for downloads
+        os.environ.setdefault("KERAS_HOME", str(data_directory() / "keras"))
     try:
         datasets = load_tensorflow().keras.datasets
         loader = datasets.cifar10 if name == "cifar10" else datasets.fashion_mnist

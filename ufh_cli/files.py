@@ -71,6 +71,8 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
     content = read_bytes(path, largest)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError("is in UTF-16 (or 32); it must be saved as UTF-8")
+    if b"\0" in content:
+        raise ValueError("holds zero bytes, as UTF-16 does; it must be saved as UTF-8")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
