@@ -1,11 +1,11 @@
-"""Speed of the AutoML-Zero setup against the original C++ program and a straightforward numpy interpreter.
+"""Speed of the AutoML-Zero setup against hand-written code, a straightforward numpy interpreter and the original.
 
     python benchmarks/automl_zero.py [--no-search] [--repeats N]
 
 prints microseconds of processor time a program and task, for two hand-written programs, and candidates a
-second of whole searches of the demo through the project's trial loop. The C++ figures were measured on one
-core of a 2.5 GHz Xeon (100, 1,000 or 8,000 training and 100, 100 or 1,000 validation examples; "hash": 10 and
-10, what its functional equivalence cache runs).
+second of whole searches of the demo through the project's trial loop. "By hand" is the limit of any interpreter,
+measured in turns with ours: the same program in C (`automl_zero_by_hand.c`), for ten tasks at once and for one.
+The C++ figures were measured elsewhere: on a 2.5 GHz Xeon, and on an AMD EPYC with AVX-512 (a tenth to validate).
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
+from automl_zero_by_hand import by_hand
 
-from setups.automl_zero.block import TaskBlock, combined
+from setups.automl_zero.block import TaskBlock
 from setups.automl_zero.examples import LINEAR, NEURAL_NETWORK
 from setups.automl_zero.operations import OPERATIONS, SCALAR_CONSTANT
 from setups.automl_zero.program import Instruction, Memory, Program, unpack
@@ -26,8 +28,8 @@ from setups.automl_zero.text import parse_program
 from ufh_cli.core.rng import Rng
 
 # (program, error, F) -> microseconds of the C++ for 100 + 100, 1,000 + 100, 8,000 + 1,000 examples, and the
-# hash. Where two measurements exist, the faster.
-CPP_MICROSECONDS = {
+# hash of 10 + 10 that its functional equivalence cache runs. Where two measurements exist, the faster.
+CPP_XEON = {
     ("linear", "RMS", 4): (3.58, 24.9, 200.0, 0.43),
     ("nn2", "RMS", 4): (9.8, 71.9, 570.0, 1.43),
     ("linear", "ACC", 4): (6.5, 42.5, 344.0, 0.66),
@@ -37,7 +39,13 @@ CPP_MICROSECONDS = {
     ("linear", "ACC", 16): (8.6, 57.0, 465.0, 0.97),
     ("nn2", "ACC", 16): (54.7, 374.0, 2930.0, 9.1),
 }
-CPP_CANDIDATES_PER_SECOND = {"fec": 27_000, "none": 18_000}
+CPP_EPYC = {
+    ("linear", "RMS", 4): (3.00, 21.3, 172.0, 1.59),
+    ("nn2", "RMS", 4): (8.54, 63.8, 501.0, 2.47),
+    ("linear", "RMS", 16): (4.24, 30.0, 235.0, 1.74),
+    ("nn2", "RMS", 16): (26.6, 189.0, 1528.0, 5.66),
+}
+CPP_CANDIDATES_PER_SECOND = {"fec": (27_000, 36_200), "none": (18_000, 28_900)}  # Xeon, EPYC
 SIZES = ((100, 100), (1000, 100), (8000, 1000))
 TASKS = 10
 
@@ -287,18 +295,20 @@ def _validate_with_numpy(
     return loss
 
 
-def _seconds(call: Callable[[], object], repeats: int) -> float:
-    """Processor time of one call, the best of `repeats` rounds of about 20 ms."""
-    call()
-    started = time.process_time()
-    call()
-    rounds = max(1, int(0.02 / max(time.process_time() - started, 1e-7)))
-    best = math.inf
-    for _ in range(repeats):
+def _microseconds(calls: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Processor time of each call, the best of `repeats` rounds of about 20 ms, in turns."""
+    rounds, best = [], [math.inf] * len(calls)
+    for call in calls:
+        call()
         started = time.process_time()
-        for _ in range(rounds):
-            call()
-        best = min(best, (time.process_time() - started) / rounds)
+        call()
+        rounds.append(max(1, int(0.02 / max(time.process_time() - started, 1e-7))))
+    for _ in range(repeats):
+        for place, (call, count) in enumerate(zip(calls, rounds, strict=True)):
+            started = time.process_time()
+            for _ in range(count):
+                call()
+            best[place] = min(best[place], (time.process_time() - started) / count * 1e6)
     return best
 
 
@@ -311,29 +321,32 @@ def _tasks(features: int, train: int, valid: int, classification: bool) -> list[
 
 def interpreter_rows(repeats: int) -> Iterator[str]:
     """The table of microseconds a program and task."""
-    yield f"{'program':<8}{'error':<6}{'F':>3}  {'examples':<12}{'ours':>9}{'C++':>9}{'':>8}{'numpy':>10}{'':>8}"
+    titles = ("ours", "by hand", "one task", "numpy", "C++ Xeon", "C++ EPYC")
+    yield f"{'program':<8}{'error':<6}{'F':>3}  {'examples':<12}" + "".join(f"{title:>10}" for title in titles)
     memory = Memory(8, 14, 3)
-    for (name, error, features), cpp in CPP_MICROSECONDS.items():
+    for (name, error, features), xeon in CPP_XEON.items():
         program = parse_program(LINEAR if name == "linear" else NEURAL_NETWORK, memory)
         classification = error == "ACC"
-        for (train, valid), reference in zip((*SIZES, (10, 10)), cpp, strict=True):
+        for column, (train, valid) in enumerate((*SIZES, (10, 10))):
             tasks = _tasks(features, train, valid, classification)
             block = TaskBlock(tasks, classification=classification)
             hashing = train == 10
-            if hashing:
-                ours = _seconds(lambda b=block, p=program: b.errors(p, 10, 10), repeats)
-            else:
-                ours = _seconds(lambda b=block, p=program: combined(b.fitnesses(p, 1)[:-1, 0], False), repeats)
+            ours = partial(block.errors, program, 10, 10) if hashing else partial(block.fitness, program, 1)
+            hands = [by_hand(name, some, classification=classification, word=1) for some in (tasks, tasks[:1])]
+            hands = [hand for hand in hands if hand is not None and not hashing]
+            for hand in hands:
+                np.testing.assert_allclose(hand()[0], block.fitnesses(program, 1)[0][0], rtol=1e-6)
+            measured = _microseconds([ours, *hands], repeats)
             started = time.process_time()
             machine = NumpyMachine(program, memory, features)
             evaluate_with_numpy(machine, tasks[0], classification=classification, train=train, valid=valid)
-            plain = time.process_time() - started
-            ours = ours / TASKS
+            plain = (time.process_time() - started) * 1e6
+            ten, hand_ten, hand_one = (*measured, math.nan, math.nan)[:3]
+            epyc = CPP_EPYC.get((name, error, features), (math.nan,) * 4)[column]
+            figures = (ten / TASKS, hand_ten / TASKS, hand_one, plain, xeon[column], epyc)
             examples = "hash 10+10" if hashing else f"{train}+{valid}"
-            yield (
-                f"{name:<8}{error:<6}{features:>3}  {examples:<12}{ours * 1e6:>9.2f}{reference:>9.2f}"
-                f"{reference / ours / 1e6:>7.1f}x{plain * 1e6:>10.0f}{plain / ours:>7.0f}x"
-            )
+            cells = (f"{'–' if math.isnan(figure) else f'{figure:.2f}':>10}" for figure in figures)
+            yield f"{name:<8}{error:<6}{features:>3}  {examples:<12}" + "".join(cells)
 
 
 def search_rows(candidates: int, repeats: int) -> Iterator[str]:
@@ -348,8 +361,9 @@ def search_rows(candidates: int, repeats: int) -> Iterator[str]:
     setup = AutoMLZero(**config.options)
     setup.evaluate(setup.random_candidate(Rng.from_seed(0)), Rng.from_seed(0))
     key = functional_keys(setup, FunctionalHash(mantissa_bits=config.hash.mantissa_bits))
-    yield f"{'demo search':<16}{'ours':>9}{'C++':>9}{'ratio':>8}{'hits':>8}   (candidates a second)"
-    for technique, reference in CPP_CANDIDATES_PER_SECOND.items():
+    titles = ("ours", "hits", "C++ Xeon", "C++ EPYC")
+    yield f"{'demo search':<16}" + "".join(f"{title:>10}" for title in titles) + "   (candidates a second)"
+    for technique, (xeon, epyc) in CPP_CANDIDATES_PER_SECOND.items():
         rate, hits = 0.0, 0.0
         for trial in range(repeats):
             streams = Streams.of(0, trial)
@@ -364,7 +378,7 @@ def search_rows(candidates: int, repeats: int) -> Iterator[str]:
                 budget=Budget(candidates=candidates),
             )
             rate, hits = max((rate, hits), (candidates / (time.process_time() - started), result.hit_fraction))
-        yield f"{technique:<16}{rate:>9.0f}{reference:>9}{rate / reference:>7.1f}x{hits:>8.2f}"
+        yield f"{technique:<16}{rate:>10.0f}{hits:>10.2f}{xeon:>10}{epyc:>10}"
 
 
 def main() -> None:

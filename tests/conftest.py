@@ -1,10 +1,17 @@
-"""For all tests: data that ufh builds for itself go into pytest's own cache, and are there the next time."""
+"""For all tests: the command with the package of a user in sight, and data that ufh builds in the cache of pytest."""
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent / "user_package"))
+
+from forked_command import zygote  # noqa: F401
+from ufh_command import odd, ufh, user_site  # noqa: F401
 
 
 def pytest_configure(config: pytest.Config) -> None:

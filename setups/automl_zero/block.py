@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-import numba as nb
 import numpy as np
 
 from setups.automl_zero.kernel import make_kernel
+from setups.automl_zero.lanes import WIDTHS
 from setups.automl_zero.program import Program
 from setups.automl_zero.tasks import Task
 
 _SMALL_TABLE = 8192  # for F up to 16: at least 32 matrices
 _TABLE_SEED = 235732282
 _NO_TABLE = np.empty((2, 0))
+_ZERO = np.uint64(0)
+_CACHED = 3200  # numbers of a matrix that leave room for others in a cache of 32 KB
+_GROUP_LANES = 4  # what decoding and the like takes for a group, as if it had so many lanes more
 
 
 def table_size(features: int) -> int:
@@ -42,12 +45,9 @@ def hash_table(features: int) -> np.ndarray:
 
 
 def lanes_for(features: int, tasks: int) -> int:
-    """How many tasks to run at once: up to 16, but no more than keep two matrices in a cache of 32 KB."""
-    fitting = 16 if features <= 8 else 8 if features <= 16 else 4
-    needed = 4
-    while needed < tasks:
-        needed *= 2
-    return min(fitting, needed)
+    """How many tasks to run at once, so that few lanes are idle in few groups; only 4 where matrices are large."""
+    possible = [width for width in WIDTHS if width == WIDTHS[0] or width * features * features <= _CACHED]
+    return min(possible, key=lambda width: -(-tasks // width) * (width + _GROUP_LANES))
 
 
 class TaskBlock:
@@ -60,7 +60,7 @@ class TaskBlock:
     classification : bool
         Errors and fitness of classification (accuracy) rather than of regression (RMS).
     lanes : int, optional
-        How many tasks to run at once, 4, 8, 16 or 32; does not change any result of programs without random
+        How many tasks to run at once, one of `lanes.WIDTHS`; does not change any result of programs without random
         numbers.
 
     Raises
@@ -78,31 +78,46 @@ class TaskBlock:
                 raise ValueError("the tasks of a block must have the same numbers of features and examples")
         self.train, self.valid, self.features, self.tasks = train, valid, features, len(tasks)
         lanes = lanes_for(features, len(tasks)) if lanes is None else lanes
-        if lanes not in (4, 8, 16, 32):
-            raise ValueError(f"lanes must be 4, 8, 16 or 32, got {lanes}")
+        if lanes not in WIDTHS:
+            raise ValueError(f"lanes must be one of {', '.join(map(str, WIDTHS))}; got {lanes}")
         self._kernel = make_kernel(lanes)
-        self._layout = np.array([features, len(tasks), train, valid, classification], dtype=np.int64)
+        self._layout = (features, len(tasks), train, valid, classification)
         self._data = _interleaved(tasks, lanes)
-        self._zero = np.uint64(0)
         self._all = np.ones(len(tasks), dtype=np.bool_)
+        self._works: dict[tuple[int, ...], np.ndarray] = {}
+
+    def _work(self, *asked: int) -> np.ndarray:
+        """What the kernel is asked for; see `make_kernel`."""
+        work = self._works.get(asked)
+        if work is None:
+            work = self._works[asked] = np.array([*self._layout, *asked], dtype=np.int64)
+        return work
+
+    def fitness(self, program: Program, word: int, epochs: int = 1) -> tuple[float, float]:
+        """The mean of the tasks' fitnesses, and the number of examples processed."""
+        work = self._work(self.train, self.valid, epochs, 0, 0)
+        out = np.empty((self.tasks, 1))
+        return self._kernel(program, self._data, _NO_TABLE, work, self._all, np.uint64(word), out)
 
     def fitnesses(
         self, program: Program, word: int, epochs: int = 1, wanted: Sequence[bool] | None = None
-    ) -> np.ndarray:
+    ) -> tuple[list[float], float]:
         """Train and validate `program` on every task (Method 2), or on those `wanted`, which the others don't change.
 
         Returns
         -------
-        float64 array (tasks + 1, 2)
-            Column 0: fitness in [0, 1], of regression 1 - 2/pi atan(RMS error), of classification the
-            accuracy; the best of the epochs that were completed before the run stopped at a NaN or an error
-            above 100, 0 if none was, and of tasks not wanted. Last row, column 1: the number of examples processed.
+        fitnesses : list of float
+            In [0, 1], of regression 1 - 2/pi atan(RMS error), of classification the accuracy; the best of the epochs
+            that were completed before the run stopped at a NaN or an error above 100, 0 if none was, and of tasks not
+            wanted.
+        examples : float
+            The number of examples processed.
         """
         chosen = self._all if wanted is None else np.array(wanted, dtype=np.bool_)
-        return self._kernel(
-            program, self._layout, self._data, _NO_TABLE, np.uint64(word), self.train, self.valid, epochs, False, False,
-            chosen,
-        )  # fmt: skip
+        work = self._work(self.train, self.valid, epochs, 0, 0)
+        out = np.empty((self.tasks, 1))
+        _, examples = self._kernel(program, self._data, _NO_TABLE, work, chosen, np.uint64(word), out)
+        return out[:, 0].tolist(), examples
 
     def errors(self, program: Program, train: int, valid: int, *, flags: bool = False) -> np.ndarray:
         """Absolute errors of a fresh run on the first examples (Method 3): what tells how `program` behaves.
@@ -114,10 +129,10 @@ class TaskBlock:
             errors are distances from the label to the probability; with `flags` validation errors are 1 for
             wrong and 0 for right.
         """
-        table = hash_table(self.features)
-        return self._kernel(
-            program, self._layout, self._data, table, self._zero, train, valid, 1, True, flags, self._all
-        )
+        out = np.empty((self.tasks, train + valid))
+        work = self._work(train, valid, 1, 1, int(flags))
+        self._kernel(program, self._data, hash_table(self.features), work, self._all, _ZERO, out)
+        return out
 
 
 def _interleaved(tasks: Sequence[Task], lanes: int) -> np.ndarray:
@@ -132,14 +147,3 @@ def _interleaved(tasks: Sequence[Task], lanes: int) -> np.ndarray:
         parts.append(np.stack(rows, axis=-1).ravel())
     parts.append(np.zeros(lanes))
     return np.concatenate(parts)
-
-
-@nb.njit(cache=True)
-def combined(fitnesses, use_median):
-    """The mean of the tasks' fitnesses, summed in their order, or their median."""
-    if use_median:
-        return np.median(fitnesses)
-    total = 0.0
-    for fitness in fitnesses:
-        total += fitness
-    return total / fitnesses.size

@@ -8,7 +8,7 @@ from typing import Any
 
 from ufh_cli.core import compiled
 
-_INLINED = ("decode.py", "execute.py", "lanes.py", "microcode.py", "operations.py")
+_INLINED = ("decode.py", "execute.py", "lanes.py", "microcode.py", "operations.py", "runs.py")
 
 
 def cached_jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:

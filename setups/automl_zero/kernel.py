@@ -19,17 +19,20 @@ from setups.automl_zero.decode import decode
 from setups.automl_zero.execute import execute
 from setups.automl_zero.lanes import (
     absolute,
+    filled,
+    get_lane,
+    lane_memory,
     load,
+    load_row,
     mask_less_equal,
     pointer_to,
     power_of_two,
     select_greater,
     select_less,
-    splat,
-    splat_like,
     store,
     width_of,
 )
+from setups.automl_zero.runs import copy_rows
 from ufh_cli.core.compiled import splitmix64, word_below
 
 _inline = nb.njit(forceinline=True, error_model="numpy")
@@ -37,10 +40,10 @@ _inline = nb.njit(forceinline=True, error_model="numpy")
 MAX_ERROR = 100.0  # the original's max_abs_error
 STOPPED = np.inf  # in recorded errors: the run had stopped; a recorded training error is at most MAX_ERROR
 
-# Indices into the array `layout` of int64.
-FEATURES, TASKS, TRAIN_EXAMPLES, VALID_EXAMPLES, CLASSIFICATION = range(5)
+# Indices into the array `work` of int64.
+FEATURES, TASKS, TRAIN_EXAMPLES, VALID_EXAMPLES, CLASSIFICATION, TRAIN, VALID, EPOCHS, RECORD, FLAGS = range(10)
 
-_STREAM_STEP = np.uint64(0xD1342543DE82EF95)  # sets the tasks' streams of random numbers apart
+STREAM_STEP = np.uint64(0xD1342543DE82EF95)  # sets the tasks' streams of random numbers apart
 _SHUFFLE_STREAM = np.uint64(0x5851F42D4C957F2D)  # and the stream of the shuffles
 
 _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer
@@ -54,46 +57,44 @@ _FACTORIALS = np.cumprod(np.arange(1.0, 14.0))
 @_inline
 def _exponential(x):
     """exp(x) within 1 ulp for x in [-708, 709], by reduction with ln 2 and the Taylor series; more is infinite."""
-    low, high = splat_like(-708.0, x), splat_like(709.0, x)
-    one = splat_like(1.0, x)
-    magic = splat_like(_ROUND, x)
+    low, high = filled(x, -708.0), filled(x, 709.0)
+    one = filled(x, 1.0)
+    magic = filled(x, _ROUND)
     clamped = select_less(x, low, low, x)
     clamped = select_greater(clamped, high, high, clamped)
-    shifted = clamped * splat_like(_LOG2_E, x) + magic
+    shifted = clamped * filled(x, _LOG2_E) + magic
     n = shifted - magic
-    r = (clamped - n * splat_like(_LN2_HIGH, x)) - n * splat_like(_LN2_LOW, x)
+    r = (clamped - n * filled(x, _LN2_HIGH)) - n * filled(x, _LN2_LOW)
     r2 = r * r
     r4 = r2 * r2
-    q23 = splat_like(_C2, x) + r * splat_like(_C3, x)
-    q45 = splat_like(_C4, x) + r * splat_like(_C5, x)
-    q67 = splat_like(_C6, x) + r * splat_like(_C7, x)
-    q89 = splat_like(_C8, x) + r * splat_like(_C9, x)
-    q1011 = splat_like(_C10, x) + r * splat_like(_C11, x)
-    q1213 = splat_like(_C12, x) + r * splat_like(_C13, x)
+    q23 = filled(x, _C2) + r * filled(x, _C3)
+    q45 = filled(x, _C4) + r * filled(x, _C5)
+    q67 = filled(x, _C6) + r * filled(x, _C7)
+    q89 = filled(x, _C8) + r * filled(x, _C9)
+    q1011 = filled(x, _C10) + r * filled(x, _C11)
+    q1213 = filled(x, _C12) + r * filled(x, _C13)
     upper = (q67 + r2 * q89) + r4 * (q1011 + r2 * q1213)
     series = one + (r + r2 * ((q23 + r2 * q45) + r4 * upper))
     result = series * power_of_two(shifted)
-    return select_greater(x, splat_like(709.78, x), splat_like(np.inf, x), result)
+    return select_greater(x, filled(x, 709.78), filled(x, np.inf), result)
 
 
 @_inline
 def _sigmoid(x):
     """1 / (1 + exp(-x)); NaN for NaN."""
-    one = splat_like(1.0, x)
-    return one / (one + _exponential(splat_like(0.0, x) - x))
+    one = filled(x, 1.0)
+    return one / (one + _exponential(filled(x, 0.0) - x))
 
 
 @_inline
-def _load_example(memory, features, data, example, tasks, n, like):
+def _load_example(memory, features, data, example, tasks, n):
     """Copy an example's features to v0 and set s0 to 0; returns its labels.
 
     The data have as many numbers an element as the group has tasks; spare lanes hold whatever comes next.
     """
-    w = width_of(like)
-    for k in range(n):
-        store(memory, features + k * w, load(data, example + k * tasks, like))
-    store(memory, 0, splat_like(0.0, like))
-    return load(data, example + n * tasks, like)
+    copy_rows(data, example, tasks, memory, features, n)
+    store(memory, 0, filled(memory, 0.0))
+    return load_row(data, example + n * tasks)
 
 
 @_inline
@@ -125,88 +126,89 @@ def _shuffle(order, stream):
 @_inline
 def _record(errors, first_task, column, error, alive, memory, scratch):
     store(memory, scratch, error)
-    for lane in range(width_of(error)):
+    for lane in range(width_of(memory)):
         if (alive >> lane) & 1:
-            errors[first_task + lane, column] = memory[scratch + lane]
+            errors[first_task + lane, column] = get_lane(memory, scratch, lane)
 
 
 @_inline
 def _score(fitness, first_task, alive, loss, count, classification, memory, scratch):
     """Keep the best epoch's fitness (in [0, 1], as the original's) of the lanes still running."""
     store(memory, scratch, loss)
-    for lane in range(width_of(loss)):
-        if (alive >> lane) & 1 and fitness.shape[0] > 0:
-            mean = memory[scratch + lane] / count
+    for lane in range(width_of(memory)):
+        if (alive >> lane) & 1:
+            mean = get_lane(memory, scratch, lane) / count
             value = 1.0 - mean if classification else 1.0 - (2.0 / np.pi) * np.arctan(np.sqrt(mean))
             fitness[first_task + lane, 0] = max(value, fitness[first_task + lane, 0])
 
 
 @_inline
-def _classification_error(memory, width, label, training, like):
+def _classification_error(memory, label, training):
     """(|label - probability|, 1.0 in the lanes where the class predicted is wrong).
 
     In training the probability takes the place of the prediction s1. A NaN counts as class 0.
     """
-    zero, half, one = splat_like(0.0, like), splat_like(0.5, like), splat_like(1.0, like)
-    probability = _sigmoid(load(memory, width, like))
+    zero, half, one = filled(memory, 0.0), filled(memory, 0.5), filled(memory, 1.0)
+    probability = _sigmoid(load(memory, 1))
     if training:
-        store(memory, width, probability)
+        store(memory, 1, probability)
     wrong = absolute(select_greater(label, half, one, zero) - select_greater(probability, half, one, zero))
     return absolute(label - probability), wrong
 
 
 @nb.njit(inline="always", error_model="numpy")
-def _run_group(memory, features, scratch, code, constants, ends, data, order, layout, table, state, stream,
-               valid, epochs, flags, group_tasks, alive, errors, fitness, first_task, like):  # fmt: skip
-    """Train and validate the lanes of one group that are `alive`; write their `fitness`, or their `errors` if there
-    are columns for them.
+def _run_group(memory, features, scratch, code, constants, ends, data, order, work, table, table_size, state,
+               stream, group_tasks, alive, out, first_task):  # fmt: skip
+    """Train and validate the lanes of one group that are `alive`; write their errors or fitness to `out`.
 
     The set-up, each ForwardPass and each BackwardPass are turns of one loop, so that the interpreter is
     compiled in once. Returns the number of examples processed, over lanes.
     """
-    n, train, w = layout[FEATURES], order.size, width_of(like)
-    limit = splat_like(MAX_ERROR, like)
-    label, loss = splat_like(0.0, like), splat_like(0.0, like)
+    n, train, valid, classification, record = (
+        work[FEATURES], order.size, work[VALID], work[CLASSIFICATION], work[RECORD],
+    )  # fmt: skip
+    limit = filled(memory, MAX_ERROR)
+    label, loss = filled(memory, 0.0), filled(memory, 0.0)
     running = _count_lanes(alive)
     examples, epoch, position, predicting = 0, 0, -1, False
     start, stop = 0, ends[0]
     while alive != 0:
-        execute(memory, code, constants, start, stop, n, scratch, table, state, like)
+        execute(memory, code, constants, start, stop, scratch, table, table_size, state, group_tasks)
         if predicting:
             examples += running
             training = position < train
-            if layout[CLASSIFICATION]:
-                error, wrong = _classification_error(memory, w, label, training, like)
+            if classification:
+                error, wrong = _classification_error(memory, label, training)
                 loss = loss + wrong
             else:
-                error = absolute(label - load(memory, w, like))
+                error = absolute(label - load(memory, 1))
                 wrong = error
                 loss = loss + error * error
-            if training or not layout[CLASSIFICATION]:
+            if training or not classification:
                 still = alive & mask_less_equal(error, limit)
                 if still != alive:
                     alive = still
                     running = _count_lanes(alive)
-            if errors.shape[1] > 0:
-                _record(
-                    errors, first_task, position, wrong if flags and not training else error, alive, memory, scratch
-                )
+            if record:
+                told = wrong if work[FLAGS] and not training else error
+                _record(out, first_task, position, told, alive, memory, scratch)
             if training:
                 store(memory, 0, label)
                 start, stop, predicting = ends[1], ends[2], False
                 continue
         position += 1
         if position == train + valid:
-            _score(fitness, first_task, alive, loss, valid, layout[CLASSIFICATION], memory, scratch)
+            if not record:
+                _score(out, first_task, alive, loss, valid, classification, memory, scratch)
             epoch += 1
-            if epoch == epochs:
+            if epoch == work[EPOCHS]:
                 break
             stream = _shuffle(order, stream)
             position = 0
         if position == train:
-            loss = splat_like(0.0, like)
-        example = order[position] if position < train else layout[TRAIN_EXAMPLES] + position - train
-        label = _load_example(memory, features, data, example * (n + 1) * group_tasks, group_tasks, n, like)
+            loss = filled(memory, 0.0)
+        example = order[position] if position < train else work[TRAIN_EXAMPLES] + position - train
+        label = _load_example(memory, features, data, example * (n + 1) * group_tasks, group_tasks, n)
         start, stop, predicting = ends[0], ends[1], True
     return examples
 
@@ -222,59 +224,56 @@ def _aligned(size):
 def make_kernel(width: int) -> Callable[..., Any]:
     """The compiled kernel for `width` tasks at once; compiled on first use and cached on disk.
 
-    The kernel takes ``(program, layout, data, table, seed, train, valid, epochs, record, flags,
-    wanted)``:
+    The kernel takes ``(program, data, table, work, wanted, seed, out)``:
 
     program : bytes
-    layout : int64 array (5,)
-        F, tasks, training and validation examples a task in `data`,
-        and 1 for classification or 0 for regression.
     data : float64 array
         [group of up to `width` tasks][training then validation example][F features then the label][task of the
         group], and `width` numbers more.
     table : float64 array (2, size)
         Uniform and Gaussian numbers for programs that draw random numbers; size 0: streams seeded by `seed`.
-    seed : uint64
-    train, valid, epochs : int
-        How many of the examples to use, from the first on, and how often. Epochs after the first are
-        shuffled.
-    record : bool
-        False: returns a float64 array (tasks + 1, 2) of fitness and examples processed, the last row in
-        total: examples only. True: returns a float64 array (tasks, train + valid) of absolute errors,
-        `STOPPED` after a run has stopped.
-    flags : bool
-        In classification, record validation errors as 1 for wrong and 0 for right rather than as the
-        distance.
+    work : int64 array (10,)
+        F; tasks, training and validation examples a task in `data`; 1 for classification or 0 for regression; how many
+        of the training and validation examples to use, from the first on, and how often: epochs after the first are
+        shuffled; 1 to record errors, 0 for fitnesses; and 1 to record, in classification, validation errors as 1 for
+        wrong and 0 for right rather than as the distance.
     wanted : bool array (tasks,)
-        Tasks that are not wanted are not run: their fitness stays 0, and their examples are not counted.
+        Tasks that are not wanted are not run: their fitness is 0, and their examples are not counted.
+    seed : uint64
+    out : float64 array
+        (tasks, 1), for fitnesses; or (tasks, training + validation examples to use), for absolute errors, `STOPPED`
+        after a run has stopped.
+
+    It returns the mean of the fitnesses, summed in their order, and the number of examples processed.
     """
 
-    def kernel(program, layout, data, table, seed, train, valid, epochs, record, flags, wanted):
-        like = splat(0.0, width)
-        n, tasks = layout[FEATURES], layout[TASKS]
-        code, constants, ends, features, scratch = decode(program, n, width)
-        memory = _aligned(scratch + (n + 1) * n * width)
+    def kernel(program, data, table, work, wanted, seed, out):
+        n, tasks = work[FEATURES], work[TASKS]
+        code, constants, ends, features, one = decode(program, n)
+        elements = one + (n + 2) * (n + 2)
+        buffer = _aligned(elements * width)
         state = np.zeros(width, dtype=np.uint64)
-        errors = np.full((tasks, train + valid if record else 0), STOPPED)
-        fitness = np.zeros((0 if record else tasks + 1, 2))
-        task_size = (layout[TRAIN_EXAMPLES] + layout[VALID_EXAMPLES]) * (n + 1)
+        out[:] = STOPPED if work[RECORD] else 0.0
+        task_size = (work[TRAIN_EXAMPLES] + work[VALID_EXAMPLES]) * (n + 1)
+        examples = 0
         for first_task in range(0, tasks, width):
-            memory[:scratch].fill(0.0)
-            for lane in range(width):
-                state[lane] = (
-                    seed + nb.uint64(first_task + lane) * _STREAM_STEP if table.shape[1] == 0 else nb.uint64(0)
-                )
+            memory = lane_memory(buffer, elements, width)  # here, so that the array is kept for the next group
+            for k in range(one):
+                store(memory, k, filled(memory, 0.0))
+            store(memory, one, filled(memory, 1.0))
             group_tasks = min(width, tasks - first_task)
-            examples = _run_group(
-                pointer_to(memory), features, scratch, code, constants, ends,
-                pointer_to(data[first_task * task_size :]), np.arange(train), layout, table, state,
-                seed ^ _SHUFFLE_STREAM, valid, epochs, flags,
-                group_tasks, _lane_mask(wanted[first_task : first_task + group_tasks]), errors, fitness, first_task,
-                like,
+            for lane in range(width):
+                state[lane] = seed + nb.uint64(first_task + lane) * STREAM_STEP if table.shape[1] == 0 else nb.uint64(0)
+            examples += _run_group(
+                memory, features, one + 1, pointer_to(code), pointer_to(constants), ends,
+                lane_memory(data[first_task * task_size :], 0, width), np.arange(work[TRAIN]), work,
+                pointer_to(table), table.shape[1], pointer_to(state), seed ^ _SHUFFLE_STREAM, group_tasks,
+                _lane_mask(wanted[first_task : first_task + group_tasks]), out, first_task,
             )  # fmt: skip
-            if not record:
-                fitness[tasks, 1] += examples
-        return errors if record else fitness
+        total = 0.0
+        for task in range(tasks):
+            total += out[task, 0]
+        return total / tasks, float(examples)
 
     # numba names compiled symbols by the qualified name, not by what a closure holds: without names of their
     # own, kernels of two widths that come from the cache on disk would be taken for one another.

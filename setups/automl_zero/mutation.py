@@ -21,7 +21,7 @@ from setups.automl_zero.operations import (
     SIGNATURES,
     VECTOR_CONSTANT,
 )
-from ufh_cli.core.compiled import splitmix64, word_below
+from ufh_cli.core.compiled import below, splitmix64, uniform
 
 # Layout of the int64 array `space`: [0:3] addresses of kinds s, v, m; [3:6] smallest and [6:9] largest sizes;
 # [9:12] numbers of operations of the three functions; from 12 on the operations.
@@ -32,16 +32,8 @@ _FLIP_PROBABILITY = 0.1  # of the sign of a constant
 
 
 @cached_jit
-def _below(stream, n):
-    """Uniform in {0, …, n − 1}; advances ``stream[0]``."""
-    stream[0], word = splitmix64(stream[0])
-    return np.int64(word_below(word, np.uint64(n)))
-
-
-@cached_jit
 def _uniform(stream, low, high):
-    stream[0], word = splitmix64(stream[0])
-    return low + (high - low) * (np.float64(word >> np.uint64(11)) * UNIT)
+    return low + (high - low) * uniform(stream)
 
 
 @cached_jit
@@ -61,7 +53,7 @@ def _gaussian(stream):
 def _random_output(stream, kind, space):
     """An address that programs may write: s0 and v0 are not."""
     first = 0 if kind == 3 else 1
-    return first + _below(stream, space[kind - 1] - first)
+    return first + below(stream, space[kind - 1] - first)
 
 
 @cached_jit
@@ -70,14 +62,14 @@ def _randomize(instruction, stream, function, space):
     first = _OPERATIONS
     for f in range(function):
         first += space[_COUNTS + f]
-    op = space[first + _below(stream, space[_COUNTS + function])]
+    op = space[first + below(stream, space[_COUNTS + function])]
     for k in range(16):
         instruction[k] = 0
     instruction[0] = op
     for part in range(1, 3):
         kind = SIGNATURES[op, part]
         if kind != 0:
-            instruction[part] = _below(stream, space[kind - 1])
+            instruction[part] = below(stream, space[kind - 1])
     if SIGNATURES[op, 0] != 0:
         instruction[3] = _random_output(stream, SIGNATURES[op, 0], space)
     numbers = instruction.view(np.float32)
@@ -119,16 +111,16 @@ def _alter_constants(instruction, stream, op, paper_constants):
         wide[1] = _changed(stream, wide[1], True, paper_constants)
     elif op in (VECTOR_CONSTANT, MATRIX_CONSTANT):
         indices = op - SCALAR_CONSTANT
-        which = _below(stream, indices + 1)
+        which = below(stream, indices + 1)
         if which < indices:
             numbers[1 + which] = _fraction(stream)
         else:
             numbers[1 + which] = _changed(stream, np.float64(numbers[1 + which]), True, paper_constants)
     elif op >= FIRST_GAUSSIAN:
-        which = _below(stream, 2)
+        which = below(stream, 2)
         numbers[1 + which] = _changed(stream, np.float64(numbers[1 + which]), which == 0, paper_constants)
     else:
-        which = 1 + _below(stream, 2)
+        which = 1 + below(stream, 2)
         numbers[which] = _changed(stream, np.float64(numbers[which]), True, paper_constants)
         if numbers[2] < numbers[1]:
             numbers[1], numbers[2] = numbers[2], numbers[1]
@@ -142,9 +134,9 @@ def _alter(instruction, stream, space, paper_constants):
     parts = inputs + np.int64(SIGNATURES[op, 0] != 0) + np.int64(op >= SCALAR_CONSTANT)
     if parts == 0:
         return
-    part = _below(stream, parts)
+    part = below(stream, parts)
     if part < inputs:
-        instruction[1 + part] = _below(stream, space[SIGNATURES[op, 1 + part] - 1])
+        instruction[1 + part] = below(stream, space[SIGNATURES[op, 1 + part] - 1])
     elif part == inputs:
         instruction[3] = _random_output(stream, SIGNATURES[op, 0], space)
     else:
@@ -178,7 +170,7 @@ def _insert(program, stream, function, space):
     start, stop = _bounds(program, function)
     if stop - start >= space[_SIZES_MAX + function]:
         return program
-    place = 16 * (1 + start + _below(stream, stop - start + 1))
+    place = 16 * (1 + start + below(stream, stop - start + 1))
     child = np.empty(program.size + 16, dtype=np.uint8)
     _copy(program, 0, child, 0, place)
     _copy(program, place, child, place + 16, program.size - place)
@@ -192,7 +184,7 @@ def _remove(program, stream, function, space):
     start, stop = _bounds(program, function)
     if stop - start <= space[_SIZES_MIN + function]:
         return program
-    place = 16 * (1 + start + _below(stream, stop - start))
+    place = 16 * (1 + start + below(stream, stop - start))
     child = np.empty(program.size - 16, dtype=np.uint8)
     _copy(program, 0, child, 0, place)
     _copy(program, place + 16, child, place, child.size - place)
@@ -235,16 +227,16 @@ def _mutated(parent, word, space, cumulative, probability, paper_constants):
         functions += space[_COUNTS + f] > 0
     if functions == 0:
         return child
-    nth = _below(stream, functions)
+    nth = below(stream, functions)
     function = 0
     while space[_COUNTS + function] == 0 or nth > 0:
         nth -= space[_COUNTS + function] > 0
         function += 1
     start, stop = _bounds(child, function)
     if kind == ALTER and stop > start:
-        _alter(_instruction(child, start + _below(stream, stop - start)), stream, space, paper_constants)
+        _alter(_instruction(child, start + below(stream, stop - start)), stream, space, paper_constants)
     elif kind == RANDOMIZE_INSTRUCTION and stop > start:
-        _randomize(_instruction(child, start + _below(stream, stop - start)), stream, function, space)
+        _randomize(_instruction(child, start + below(stream, stop - start)), stream, function, space)
     elif kind == RANDOMIZE_FUNCTION:
         random_function(child, stream, function, space)
     elif kind == INSERT:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
 from typing import ClassVar, TypedDict
 
 import numpy as np
 
 from setups.automl_zero import effects, graph
-from setups.automl_zero.block import TaskBlock, combined, lanes_for, table_size
+from setups.automl_zero.block import TaskBlock, lanes_for, table_size
 from setups.automl_zero.examples import NEURAL_NETWORK
 from setups.automl_zero.images import load_images
 from setups.automl_zero.mutation import mutated, random_program
@@ -25,7 +27,7 @@ from setups.automl_zero.tasks import (
 )
 from setups.automl_zero.text import format_program, parse_program
 from ufh_cli.core.graph import Graph
-from ufh_cli.core.names import one_of, weights
+from ufh_cli.core.names import in_range, one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 
@@ -150,22 +152,22 @@ class AutoMLZero(Setup[Program]):
         self._initial_sizes = _initial_sizes(self.space, initial_sizes)
         self._initial_random = one_of("initial", initial, ("noop", "random")) == "random"
         self._mutations = cumulative(weights("mutations", mutations, MUTATIONS))
-        self._mutation_probability = _in_range("mutation_probability", mutation_probability, 0.0, 1.0)
+        self._mutation_probability = in_range("mutation_probability", mutation_probability, 0.0, 1.0)
         self._paper_constants = one_of("constants", constants, ("code", "paper")) == "paper"
         self._median = one_of("combine", combine, ("mean", "median")) == "median"
-        self._epochs = int(_in_range("epochs", epochs, 1, 10**6))
+        self._epochs = in_range("epochs", epochs, 1, 10**6)
         self._fixed_noise = fixed_noise
         self._hash_flags = hash_flags
-        self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
+        self._hurdle_fitness = in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
 
         one_of("task", task, TASKS)
-        _in_range("features", features, 1, 4096)
+        in_range("features", features, 1, 4096)
         _check_sizes("", tasks, train_examples, valid_examples, fewest_examples=1)
         _check_sizes("heldout_", heldout_tasks, heldout_train_examples, heldout_valid_examples, fewest_examples=0)
-        _in_range("hash_examples", hash_examples, 1, min(train_examples, valid_examples))
+        in_range("hash_examples", hash_examples, 1, min(train_examples, valid_examples))
         _check_hurdle(hurdle_tasks, hurdle_fitness, tasks)
-        _in_range("task_seed", task_seed, 0, 2**63 - 1)
-        _in_range("train_budget", train_budget, 0.0, 1e9)
+        in_range("task_seed", task_seed, 0, 2**63 - 1)
+        in_range("train_budget", train_budget, 0.0, 1e9)
         search = _Sizes(count=tasks, features=features, train=train_examples, valid=valid_examples, seed=task_seed)
         held_out = search.copy()
         held_out["count"] = heldout_tasks
@@ -186,7 +188,8 @@ class AutoMLZero(Setup[Program]):
         classification = task == "binary"
         self.search_tasks, self.held_out_tasks = _make_tasks(task, images, search, held_out)
         self._block = TaskBlock(self.search_tasks, classification=classification)
-        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        lanes = lanes_for(search["features"], search["count"])  # for both, so that one kernel is compiled
+        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification, lanes=lanes)
         self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._data_name = f"{task}:{images}" if classification else task
 
@@ -227,8 +230,10 @@ class AutoMLZero(Setup[Program]):
         if self._refused(candidate):
             return Evaluation(0.0, 1.0)  # the original counts nothing; a cost of zero would let a search go on for ever
         if self._hurdle_blocks is None:
-            found = self._block.fitnesses(candidate, self._word(rng), self._epochs)
-            return Evaluation(combined(found[:-1, 0], self._median), found[-1, 1])
+            if not self._median:
+                return Evaluation(*self._block.fitness(candidate, self._word(rng), self._epochs))
+            fitnesses, cost = self._block.fitnesses(candidate, self._word(rng), self._epochs)
+            return Evaluation(self.combine_tasks(fitnesses), cost)
         stages = list(self.evaluate_in_stages(candidate, rng))
         return Evaluation(stages[-1].fitness, sum(stage.cost for stage in stages))
 
@@ -239,26 +244,27 @@ class AutoMLZero(Setup[Program]):
             return
         hurdle_block, rest_block = self._hurdle_blocks
         word = self._word(rng)
-        first = hurdle_block.fitnesses(candidate, word, self._epochs)
-        fitness = combined(first[:-1, 0], self._median)
-        yield Evaluation(fitness, first[-1, 1])
+        first, cost = hurdle_block.fitnesses(candidate, word, self._epochs)
+        fitness = self.combine_tasks(first)
+        yield Evaluation(fitness, cost)
         if fitness < self._hurdle_fitness:
             return
         # Another word for the rest, so that its tasks do not repeat the random numbers of the first.
-        rest = rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
-        whole = np.concatenate([first[:-1, 0], rest[:-1, 0]])
-        yield Evaluation(combined(whole, self._median), rest[-1, 1])
+        rest, cost = rest_block.fitnesses(candidate, word ^ 0x9E3779B97F4A7C15, self._epochs)
+        yield Evaluation(self.combine_tasks([*first, *rest]), cost)
 
     def evaluate_tasks(self, candidate: Program, rng: Rng, wanted: Sequence[bool]) -> tuple[Sequence[float], float]:
         """Train and validate on those tasks; they run together as lanes, so that few take as long as many."""
         if self._refused(candidate):
             return [0.0] * self.tasks, 1.0
-        found = self._block.fitnesses(candidate, self._word(rng), self._epochs, wanted)
-        return found[:-1, 0].tolist(), float(found[-1, 1])
+        return self._block.fitnesses(candidate, self._word(rng), self._epochs, wanted)
 
     def combine_tasks(self, fitnesses: Sequence[float]) -> float:
-        """Their mean or median."""
-        return float(combined(np.array(fitnesses), self._median))
+        """Their mean, summed in their order, or their median."""
+        if not self._median:
+            return reduce(add, fitnesses, 0.0) / len(fitnesses)
+        ordered = sorted(fitnesses)
+        return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
     def objectives_of(self, candidate: Program, evaluation: Evaluation) -> tuple[float, ...]:
         """The fitness that was found, and minus the effective instructions of this very program."""
@@ -275,8 +281,7 @@ class AutoMLZero(Setup[Program]):
 
     def reevaluate(self, candidate: Program, rng: Rng) -> float:
         """The fitness on the held-out tasks: other pairs of classes, or other functions."""
-        found = self._held_out_block.fitnesses(candidate, rng.word(), self._epochs)
-        return float(combined(found[:-1, 0], self._median))
+        return self.combine_tasks(self._held_out_block.fitnesses(candidate, rng.word(), self._epochs)[0])
 
     def describe(self, candidate: Program) -> str:
         """The program as text; instructions without effect are marked.
@@ -331,9 +336,9 @@ def _initial_sizes(space: Space, sizes: Triple) -> np.ndarray:
 
 def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: int, *, fewest_examples: int) -> None:
     """Check the options of these names with `prefix` before them."""
-    _in_range(f"{prefix}tasks", tasks, 1, 10**5)
-    _in_range(f"{prefix}train_examples", train_examples, fewest_examples, 10**8)
-    _in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
+    in_range(f"{prefix}tasks", tasks, 1, 10**5)
+    in_range(f"{prefix}train_examples", train_examples, fewest_examples, 10**8)
+    in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
 
 
 def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
@@ -353,7 +358,7 @@ def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
 
 
 def _check_hurdle(hurdle_tasks: int, hurdle_fitness: float, tasks: int) -> None:
-    _in_range("hurdle_tasks", hurdle_tasks, 0, tasks - 1)
+    in_range("hurdle_tasks", hurdle_tasks, 0, tasks - 1)
     if hurdle_fitness > 0 and hurdle_tasks == 0:
         raise ValueError("hurdle_fitness needs hurdle_tasks above 0: the first stage that must reach it")
 
@@ -375,9 +380,3 @@ def _hurdle_blocks(tasks: list[Task], hurdle_tasks: int, classification: bool) -
         return None
     hurdle, rest = tasks[:hurdle_tasks], tasks[hurdle_tasks:]
     return TaskBlock(hurdle, classification=classification), TaskBlock(rest, classification=classification)
-
-
-def _in_range(name: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, got {value}")
-    return value

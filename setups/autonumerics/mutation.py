@@ -14,7 +14,7 @@ import numpy as np
 
 from setups.autonumerics.canonical_kernel import canonical
 from setups.autonumerics.compiled import cached_jit
-from setups.autonumerics.draws import below, fresh_value, uniform
+from setups.autonumerics.draws import fresh_value
 from setups.autonumerics.operations import (
     ADD,
     COEFFICIENT,
@@ -24,6 +24,7 @@ from setups.autonumerics.operations import (
     X,
 )
 from setups.autonumerics.program import Program, code_array, value_array
+from ufh_cli.core.compiled import below, uniform
 
 MUTATIONS = ("insert", "remove", "rewire", "behind")
 _INPUTS = np.array(INPUTS)

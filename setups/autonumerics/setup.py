@@ -33,7 +33,7 @@ from setups.autonumerics.run_kernel import run
 from setups.autonumerics.single import POINTS, ULP_AT_ONE, grid, largest_ulps
 from setups.autonumerics.text import format_program, parse_program
 from ufh_cli.core.graph import Graph
-from ufh_cli.core.names import one_of, weights
+from ufh_cli.core.names import in_range, one_of, weights
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Landmark, Objectives, Setup
 
@@ -118,18 +118,18 @@ class AutoNumerics(Setup[Program]):
         fit_points: int = 32,
         error_points: int = 256,
     ) -> None:
-        _between("objectives", objectives, 1, 2)
-        _between("max_operations", max_operations, 1, MOST_OPERATIONS)
-        _between("max_coefficients", max_coefficients, 1, MOST_COEFFICIENTS)
-        _between("mutate_again", mutate_again, 0.0, 0.95)
-        _between("scale", scale, 0.0, 64.0)
-        _between("steps", steps, 0, 10_000)
-        _between("lawson", lawson, 0, 10_000)
-        _between("generations", generations, 1, 100_000)
-        _between("starts", starts, 1, 1000)
-        _between("short_steps", short_steps, 0, 1000)
-        _between("fit_points", fit_points, 8, 4096)
-        _between("error_points", error_points, fit_points, 100_000)
+        in_range("objectives", objectives, 1, 2)
+        in_range("max_operations", max_operations, 1, MOST_OPERATIONS)
+        in_range("max_coefficients", max_coefficients, 1, MOST_COEFFICIENTS)
+        in_range("mutate_again", mutate_again, 0.0, 0.95)
+        in_range("scale", scale, 0.0, 64.0)
+        in_range("steps", steps, 0, 10_000)
+        in_range("lawson", lawson, 0, 10_000)
+        in_range("generations", generations, 1, 100_000)
+        in_range("starts", starts, 1, 1000)
+        in_range("short_steps", short_steps, 0, 1000)
+        in_range("fit_points", fit_points, 8, 4096)
+        in_range("error_points", error_points, fit_points, 100_000)
         self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
         self.relative = one_of("error", error, ("relative", "absolute", "ulp")) == "relative"
         self.single = error == "ulp"
@@ -370,9 +370,3 @@ def _hash_inputs(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     points = low + (high - low) * generator.uniform(-0.5, 1.5, _HASH_POINTS)
     values = generator.uniform(0.5, 2.0, (2, MOST_COEFFICIENTS)) * generator.choice([-1.0, 1.0], (2, MOST_COEFFICIENTS))
     return points, values
-
-
-def _between(name: str, value: float, low: float, high: float) -> Any:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, got {value}")
-    return value

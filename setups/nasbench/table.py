@@ -16,6 +16,7 @@ the functional hash reads all mantissa bits. Checksums are XXH3 (128 bits) of th
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -314,14 +315,11 @@ def _publish(staging: Path, path: Path) -> Table:
 
 
 def _checksum(path: Path) -> str:
-    digest = xxhash.xxh3_128()
     try:
         with reading(path, None) as file:
-            while block := file.read(1 << 22):
-                digest.update(block)
+            return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
-    return digest.hexdigest()
 
 
 def _fingerprint(manifest: dict[str, Any]) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 
 from ufh_cli.core import compiled
 
-_INLINED = ("abstract.py", "execute.py", "functions.py", "gradients.py", "kernel.py", "program.py", "sequences.py")
+_INLINED = (
+    "abstract.py", "cross_entropy.py", "execute.py", "functions.py", "gradients.py", "kernel.py", "program.py",
+    "sequences.py",
+)  # fmt: skip
 
 
 def cached_jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:

@@ -9,27 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from setups.optimizers.compiled import cached_jit, inlined_jit
+from setups.optimizers.compiled import cached_jit
+from setups.optimizers.cross_entropy import cross_entropy
 from setups.optimizers.sequences import attention
 
 SOFTMAX, MLP, ATTENTION, QUADRATIC, ROSENBROCK = range(5)
-
-
-@inlined_jit
-def _cross_entropy(logits, label):
-    """The loss; leaves the slope of the loss in `logits`."""
-    top = logits[0]
-    for k in range(1, logits.size):
-        top = max(top, logits[k])
-    total = 0.0
-    for k in range(logits.size):
-        logits[k] = np.exp(logits[k] - top)
-        total += logits[k]
-    for k in range(logits.size):
-        logits[k] /= total
-    loss = -np.log(logits[label])
-    logits[label] -= 1.0
-    return loss
 
 
 @cached_jit
@@ -48,7 +32,7 @@ def softmax_regression(classes, x, y, chosen, w, g, learn):
             if xi != 0.0:
                 for c in range(classes):
                     logits[c] += xi * w[i * classes + c]
-        loss += _cross_entropy(logits, int(y[number])) * share
+        loss += cross_entropy(logits, int(y[number])) * share
         if not learn:
             continue
         for c in range(classes):
@@ -89,7 +73,7 @@ def mlp(hidden, classes, x, y, chosen, w, g, learn):
             units[h] = np.tanh(units[h])
             for c in range(classes):
                 logits[c] += units[h] * w[second + h * classes + c]
-        loss += _cross_entropy(logits, int(y[number])) * share
+        loss += cross_entropy(logits, int(y[number])) * share
         if not learn:
             continue
         for c in range(classes):

@@ -25,27 +25,19 @@ from setups.optimizers.program import (
     UPDATE,
     Program,
 )
-from ufh_cli.core.compiled import splitmix64, word_below
+from ufh_cli.core.compiled import below, uniform
 
 MUTATIONS = ("insert", "delete", "modify", "constant")
 INSERT, DELETE, MODIFY, CONSTANT = range(4)
 
 _LARGEST = 1e10
-_UNIT = 2.0**-53
 _TRIES = 1000  # of an insertion whose arguments do not fit; and of mutations that cannot act
 
 
 @cached_jit
-def _below(stream, n):
-    """Uniform in {0, …, n − 1}; advances ``stream[0]``."""
-    stream[0], word = splitmix64(stream[0])
-    return np.int64(word_below(word, np.uint64(n)))
-
-
-@cached_jit
 def _uniform(stream):
-    stream[0], word = splitmix64(stream[0])
-    return (np.float64(word >> np.uint64(11)) + 0.5) * _UNIT
+    """In (0, 1), never 0."""
+    return uniform(stream) + 2.0**-54
 
 
 @cached_jit
@@ -70,7 +62,7 @@ def _pick_variable(types, kind, without, stream):
             count += 1
     if count == 0:
         return -1
-    nth = _below(stream, count)
+    nth = below(stream, count)
     for variable in range(MAX_VARIABLES):
         if types[variable] != UNSET and (kind == UNSET or types[variable] == kind) and variable != without:
             if nth == 0:
@@ -96,7 +88,7 @@ def _draw_arguments(row, types, stream, unit_constants):
         row[2 + k] = 0
         numbers[2 + k] = 0.0
     for k in range(ARITY[row[0]]):
-        if _below(stream, options) == 0:
+        if below(stream, options) == 0:
             row[2 + k] = LITERAL
             numbers[2 + k] = 1.0 if unit_constants else np.float32(_gaussian(stream))
         else:
@@ -138,7 +130,7 @@ def _insert(rows, count, place, stream, functions, unit_constants, target):
     _types_before(rows, place, types)
     row = np.zeros(STATEMENT_BYTES, dtype=np.uint8)
     for _ in range(_TRIES):
-        row[0] = functions[_below(stream, functions.size)]
+        row[0] = functions[below(stream, functions.size)]
         _draw_arguments(row, types, stream, unit_constants)
         found = _result(row, types)
         if found == UNSET or (target == UPDATE and found != ARRAY):
@@ -160,7 +152,7 @@ def _draw_target(rows, count, types, found, stream):
     options = 1
     for variable in range(MAX_VARIABLES):
         options += types[variable] == found
-    fresh = _below(stream, options) == 0
+    fresh = below(stream, options) == 0
     target = _new_variable(rows, count) if fresh else _pick_variable(types, found, -1, stream)
     types[UPDATE] = kept
     return target
@@ -172,7 +164,7 @@ def _delete(rows, count, stream):
     order = np.arange(count)
     kept = np.empty((count, STATEMENT_BYTES), dtype=np.uint8)
     for k in range(count):
-        j = k + _below(stream, count - k)
+        j = k + below(stream, count - k)
         order[k], order[j] = order[j], order[k]
         size = 0
         for i in range(count):
@@ -195,7 +187,7 @@ def _scale_constant(row, k, stream):
 @cached_jit
 def _modify(rows, count, stream):
     """Change one argument of a random statement; False where it has none that can change."""
-    place = _below(stream, count)
+    place = below(stream, count)
     row = rows[place]
     arity = ARITY[row[0]]
     if arity == 0:
@@ -204,7 +196,7 @@ def _modify(rows, count, stream):
     _types_before(rows, place, types)
     order = np.arange(arity)
     for k in range(arity):
-        j = k + _below(stream, arity - k)
+        j = k + below(stream, arity - k)
         order[k], order[j] = order[j], order[k]
         argument = np.int64(row[2 + order[k]])
         if argument == LITERAL:
@@ -226,7 +218,7 @@ def _constant(rows, count, stream):
             total += rows[i, 2 + k] == LITERAL
     if total == 0:
         return False
-    nth = _below(stream, total)
+    nth = below(stream, total)
     for i in range(count):
         for k in range(ARITY[rows[i, 0]]):
             if rows[i, 2 + k] == LITERAL:
@@ -252,7 +244,7 @@ def _mutated(parent, word, cumulative, functions, unit_constants, longest):
         size = count
         if kind == INSERT:
             if count < longest:
-                place = _below(stream, count + 1)
+                place = below(stream, count + 1)
                 size += _insert(rows, count, place, stream, functions, unit_constants, -1)
             changed = size > count
         elif kind == DELETE:

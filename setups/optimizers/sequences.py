@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from setups.optimizers.compiled import cached_jit, inlined_jit
+from setups.optimizers.cross_entropy import cross_entropy, softmax
 
 
 @inlined_jit
@@ -35,6 +36,26 @@ def _back(w, g, start, d, x, slope, out):
         out[i] += total
 
 
+@inlined_jit
+def _embed(w, tokens, d, token, out):
+    """out = the embedding of `token`, and that of the mark where it has one."""
+    marked = token >= tokens
+    token -= tokens * marked
+    for k in range(d):
+        out[k] = w[token * d + k] + marked * w[tokens * d + k]
+
+
+@inlined_jit
+def _embed_back(g, tokens, d, token, slope):
+    """Add the slope of an embedding to the gradient `g`."""
+    marked = token >= tokens
+    token -= tokens * marked
+    for k in range(d):
+        g[token * d + k] += slope[k]
+        if marked:
+            g[tokens * d + k] += slope[k]
+
+
 @cached_jit
 def attention(tokens, d, x, y, chosen, w, g, learn):
     """Mean cross-entropy of the sequences `chosen`; with `learn` its gradient is written to `g`.
@@ -52,13 +73,8 @@ def attention(tokens, d, x, y, chosen, w, g, learn):
     share = 1.0 / chosen.size
     loss = 0.0
     for number in chosen:
-        label = int(y[number])
         for place in range(length):
-            token = int(x[number, place])
-            marked = token >= tokens
-            token -= tokens * marked
-            for k in range(d):
-                embedded[place, k] = w[token * d + k] + marked * w[tokens * d + k]
+            _embed(w, tokens, d, int(x[number, place]), embedded[place])
             _times(w, key_at, d, embedded[place], keys[place])
             _times(w, value_at, d, embedded[place], values[place])
         _times(w, query_at, d, embedded[length - 1], query)
@@ -67,17 +83,15 @@ def attention(tokens, d, x, y, chosen, w, g, learn):
             for k in range(d):
                 total += query[k] * keys[place, k]
             weights[place] = total * scale
-        _softmax(weights)
+        softmax(weights)
         context[:] = 0.0
         for place in range(length):
             for k in range(d):
                 context[k] += weights[place] * values[place, k]
         _times(w, output_at, d, context, logits)
-        _softmax(logits)
-        loss -= np.log(logits[label]) * share
+        loss += cross_entropy(logits, int(y[number])) * share
         if not learn:
             continue
-        logits[label] -= 1.0
         logits *= share
         context_slope[:] = 0.0
         _back(w, g, output_at, d, context, logits, context_slope)
@@ -99,25 +113,5 @@ def attention(tokens, d, x, y, chosen, w, g, learn):
             _back(w, g, value_at, d, embedded[place], value_slope, slopes[place])
         _back(w, g, query_at, d, embedded[length - 1], query_slope, slopes[length - 1])
         for place in range(length):
-            token = int(x[number, place])
-            marked = token >= tokens
-            token -= tokens * marked
-            for k in range(d):
-                g[token * d + k] += slopes[place, k]
-                if marked:
-                    g[tokens * d + k] += slopes[place, k]
+            _embed_back(g, tokens, d, int(x[number, place]), slopes[place])
     return loss
-
-
-@inlined_jit
-def _softmax(z):
-    """Probabilities of the logits `z`, in place."""
-    top = z[0]
-    for k in range(1, z.size):
-        top = max(top, z[k])
-    total = 0.0
-    for k in range(z.size):
-        z[k] = np.exp(z[k] - top)
-        total += z[k]
-    for k in range(z.size):
-        z[k] /= total

@@ -21,7 +21,7 @@ from setups.optimizers.program import MAX_STATEMENTS, Program, size
 from setups.optimizers.tasks import TASKS, Task, data_fingerprint, make_task
 from setups.optimizers.text import format_program, parse_program
 from ufh_cli.core.graph import Graph
-from ufh_cli.core.names import nearest, one_of, weights
+from ufh_cli.core.names import in_range, nearest, one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Curves, Evaluation, Setup
 from ufh_cli.files import write_text
@@ -98,24 +98,24 @@ class Optimizers(Setup[Program]):
         hash_weights: int = 24,
     ) -> None:
         _check_tasks(tasks)
-        self._starts = int(_in_range("starts", starts, 1, 1000))
+        self._starts = in_range("starts", starts, 1, 1000)
         self._noisy = noisy
         self._initial = one_of("initial", initial, INITIAL)
-        self._longest = int(_in_range("max_statements", max_statements, 1, MAX_STATEMENTS))
-        self._random_length = int(_in_range("random_length", random_length, 1, self._longest))
+        self._longest = in_range("max_statements", max_statements, 1, MAX_STATEMENTS)
+        self._random_length = in_range("random_length", random_length, 1, self._longest)
         if initial != "random" and size(known_program(initial)) > self._longest:
             raise ValueError(f"max_statements is {max_statements}, but the initial program {initial} is longer")
         self._functions = function_set(one_of("functions", functions, FUNCTION_SETS))
         self._mutations = cumulative(weights("mutations", mutations, MUTATIONS))
         self._unit_constants = one_of("constants", constants, ("paper", "code")) == "code"
         self._across_steps = one_of("structure", structure, ("step", "loop")) == "loop"
-        self._hurdle_tasks = int(_in_range("hurdle_tasks", hurdle_tasks, 0, len(tasks) - 1))
-        self._hurdle_fitness = _in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
+        self._hurdle_tasks = in_range("hurdle_tasks", hurdle_tasks, 0, len(tasks) - 1)
+        self._hurdle_fitness = in_range("hurdle_fitness", hurdle_fitness, 0.0, 1.0)
         if hurdle_fitness > 0 and hurdle_tasks == 0:
             raise ValueError("hurdle_fitness needs hurdle_tasks above 0: the first stage that must reach it")
-        self._heldout_starts = int(_in_range("heldout_starts", heldout_starts, 1, 1000))
-        _in_range("hash_steps", hash_steps, 1, 1000)
-        _in_range("hash_weights", hash_weights, 1, 10_000)
+        self._heldout_starts = in_range("heldout_starts", heldout_starts, 1, 1000)
+        in_range("hash_steps", hash_steps, 1, 1000)
+        in_range("hash_weights", hash_weights, 1, 10_000)
         self._examples = make_examples(hash_steps, hash_weights)
         self._tasks = [(make_task(name), baseline(name)) for name in tasks]
         self._names = tasks
@@ -262,9 +262,3 @@ def _start_word(word: int, start: int) -> np.uint64:
 
 def _mean(fitnesses: Sequence[float]) -> float:
     return float(sum(fitnesses) / len(fitnesses))
-
-
-def _in_range(name: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, got {value}")
-    return value

@@ -207,6 +207,18 @@ def test_tasks_evaluate_each_key_once(store: dict) -> None:
     assert set(calls.values()) == {1}
 
 
+def test_a_task_that_asks_for_its_own_key_does_not_wait_for_itself(store: dict) -> None:
+    @ufh.functional_cache(outputs=lambda candidate: [1.0], **store)
+    async def same(candidate: int) -> int:
+        await asyncio.sleep(0.001)
+        return candidate if candidate == 0 else await same(candidate - 1)
+
+    async def main() -> list[int]:
+        return await asyncio.wait_for(asyncio.gather(same(5), same(3)), timeout=60.0)
+
+    assert asyncio.run(main()) == [0, 0]  # the second is another task: it waits for the first, and takes its value
+
+
 PROGRAM = """
 import os, sys, time
 import ufh_cli as ufh

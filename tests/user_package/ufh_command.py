@@ -52,8 +52,8 @@ def install(site: Path, *, name: str, version: str, entry_points: dict[str, str]
     info = site / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    lines = [f"{key} = {value}\n" for key, value in entry_points.items()]
-    (info / "entry_points.txt").write_text("[ufh.setups]\n" + "".join(lines))
+    listed = "".join(f"{key} = {value}\n" for key, value in entry_points.items())
+    (info / "entry_points.txt").write_text(f"[ufh.setups]\n{listed}")
 
 
 class Command:
@@ -137,6 +137,16 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def entries(path: Path) -> list[dict[str, Any]]:
+    """What the journal in a folder of results holds below its header."""
+    return [json.loads(line) for line in (path / "journal.jsonl").read_text(encoding="utf-8").splitlines()[1:]]
+
+
+def lines(path: Path) -> int:
+    """How many lines are finished in a file that may not be there yet."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 def contents(path: Path) -> dict[str, Any]:
     """Everything that an experiment's files say, but for when and how long, and how many trials were asked for."""
     experiment = tomllib.loads((path / "experiment.toml").read_text(encoding="utf-8"))
@@ -155,10 +165,12 @@ def contents(path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def user_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the metadata of the user's package, made from its own pyproject.toml."""
+    """A folder with the metadata of the user's package, from its own pyproject.toml, and of setups that go wrong."""
     site = tmp_path_factory.mktemp("site")
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     install(site, name=project["name"], version=project["version"], entry_points=project["entry-points"]["ufh.setups"])
+    faulty = {name.lower(): f"ufh_faulty_setups:{name}" for name in ("Faulty", "Quick", "Paired", "Staged", "Subsets")}
+    install(site, name="ufh-faulty-setups", version="0.1.0", entry_points=faulty)
     return site
 
 

@@ -46,6 +46,6 @@ def _fault(kind: type[Setup], check: Callable[[Callable[[], Setup]], None], make
         check(make)
     except AssertionError as error:
         return one_line(str(error) or "an assertion failed")
-    except Exception as error:
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
         return one_line(told(kind, error) or f"{type(error).__name__}: {error}")
     return ""

@@ -45,3 +45,17 @@ def splitmix64(state):
 def word_below(word, n):
     """For compiled code: a random word scaled to {0, …, n − 1}, for n < 2**32; the bias is below 2**-32 · n."""
     return ((word >> nb.uint64(32)) * n) >> nb.uint64(32)
+
+
+@nb.njit(cache=True)
+def below(stream, n):
+    """For compiled code: uniform in {0, …, n − 1}, for n < 2**32; advances the state in ``stream[0]``, a uint64."""
+    stream[0], word = splitmix64(stream[0])
+    return nb.int64(word_below(word, nb.uint64(n)))
+
+
+@nb.njit(cache=True)
+def uniform(stream):
+    """For compiled code: uniform in [0, 1), of 53 random bits; advances the state in ``stream[0]``, a uint64."""
+    stream[0], word = splitmix64(stream[0])
+    return nb.float64(word >> nb.uint64(11)) * 2.0**-53

@@ -1,10 +1,13 @@
-"""Names that must be known ones, with weights where they have some; what was probably meant by those that are not."""
+"""Names that must be known ones, with weights where they have some, and numbers that must be in a range."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -20,6 +23,13 @@ def one_of(option: str, value: str, known: Sequence[str]) -> str:
     """`value` if it is among `known`; `ValueError` with a hint else."""
     if value not in known:
         raise ValueError(f"{option} must be one of {', '.join(known)}, got {value!r}; {nearest(value, known)}")
+    return value
+
+
+def in_range(option: str, value: Number, low: float, high: float) -> Number:
+    """`value` if it is from `low` to `high`, both included; `ValueError` else."""
+    if not low <= value <= high:
+        raise ValueError(f"{option} must be between {low} and {high}, got {value}")
     return value
 
 

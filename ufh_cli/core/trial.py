@@ -202,17 +202,16 @@ class Trial:
 
     def _propose(self) -> tuple[Individual, int]:
         """The next candidate, and how many keys were computed on the way to it."""
-        rng, setup, search = self.streams.search, self.setup, self.search
-        parent = search.ask(rng)
+        rng, setup, guide, filters = self.streams.search, self.setup, self.guide, self.technique.filters
+        parent = self.search.ask(rng)
         if parent is None:
             child = Individual(setup.random_candidate(rng))
         elif parent.is_next:
             child, parent = parent, None
-        elif self.guide is not None:
-            child = self.guide.child(parent, rng)
+        elif guide is not None:
+            child = guide.child(parent, rng)
         else:
             child = Individual(setup.mutate(parent.candidate, rng))
-        filters, guide = self.technique.filters, self.guide
         judges = guide is not None and guide.judges
         if not filters and not judges:
             return child, 0
@@ -244,10 +243,16 @@ class Trial:
 
     def _finish(self, job: Job) -> None:
         """Take in a finished candidate (the lower half of Methods 5 to 9)."""
-        individual, cache = job.individual, self.technique.cache
-        self._count(job)
-        if job.cached is not None:
-            evaluation = job.cached
+        individual, cache, result, cached = job.individual, self.technique.cache, self.result, job.cached
+        result.candidates += 1
+        if job.evaluation is not None:
+            self._count_evaluation(job, job.evaluation)
+        if cached is not None:
+            result.cache_hits += 1
+            result.waits += job.waits
+            if cache is not None and cache.warm_keys:
+                result.warm_hits += cache.is_warm(individual.key)
+            evaluation = cached
         else:
             assert job.evaluation is not None
             evaluation = job.evaluation
@@ -259,40 +264,32 @@ class Trial:
         individual.fitness = fitness = evaluation[0]
         if self.archive is not None:
             self._add_to_archive(job)
-        elif fitness > self.best_fitness or self.result.best is None:
+        elif fitness > self.best_fitness or result.best is None:
             self._improve(individual)
         self.search.tell(individual)
-        if self.guide is not None and job.cached is None and not job.lost:
+        if self.guide is not None and cached is None and not job.lost:
             self.guide.learn(individual)
         if self.hurdle is not None and evaluation.early is not None:  # else lost, or known from an earlier search
             self.hurdle.observe(evaluation.early)
         if self.observe is not None:
             self.observe(self)
-        if cache is not None and job.cached is None:
+        if cached is None and cache is not None:
             self._release(job)
 
-    def _count(self, job: Job) -> None:
-        """What became of a candidate, in numbers."""
-        result, evaluation, cache = self.result, job.evaluation, self.technique.cache
-        result.candidates += 1
-        if evaluation is not None:
-            result.evaluations += 1
-            if job.lost:
-                result.lost += 1
-            elif evaluation.stopped:
-                result.stopped += 1
-        if job.cached is None:
-            if not job.lost and (job.partial or job.repeats):
-                result.partial_hits += job.partial
-                result.repeats += job.repeats
+    def _count_evaluation(self, job: Job, evaluation: Evaluation) -> None:
+        """What became of an evaluation, in numbers."""
+        result, cached = self.result, job.cached
+        result.evaluations += 1
+        if job.lost:
+            result.lost += 1
             return
-        result.cache_hits += 1
-        result.waits += job.waits
-        if cache is not None and cache.warm_keys:
-            result.warm_hits += cache.is_warm(job.key)
-        if evaluation is not None and not job.lost:  # counterfactual
+        result.stopped += evaluation.stopped
+        if cached is None:
+            result.partial_hits += job.partial
+            result.repeats += job.repeats
+        else:  # counterfactual
             result.comparisons += 1
-            found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
+            found, known = evaluation.fitness, cached.fitness  # two equal infinities agree
             result.collisions += not math.isclose(found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance)
 
     def _refine(self, individual: Individual, own: Evaluation | None, told: Evaluation) -> None:

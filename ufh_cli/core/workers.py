@@ -167,7 +167,7 @@ def reevaluate_as_asked(setup: Setup, candidate: Any, rng: Rng) -> float:
         found = setup.reevaluate(candidate, rng)
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
         raise SetupFailed.of(f"the re-evaluation of {_whose(setup, candidate)!r}", error) from error
     return real_number(setup, candidate, "what reevaluate returns", found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,11 @@ def journal_digest(name: str) -> str:
     path = Path(name) / JOURNAL
     if not path.exists():
         raise InputError(f"{name} cannot warm a cache: it has no {JOURNAL}; make it with --set journal=yes")
-    digest = xxhash.xxh3_64()
     try:
         with reading(path, None) as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+            return hashlib.file_digest(file, xxhash.xxh3_64).hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def _fingerprint(config: ExperimentConfig) -> dict[str, Any]:

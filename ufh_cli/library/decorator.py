@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import json
@@ -11,7 +12,8 @@ import random
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from xxhash import xxh3_64_intdigest
@@ -28,30 +30,13 @@ R = TypeVar("R")
 
 _WAIT = (0.001, 0.5)  # seconds: the first wait for another's evaluation, and the longest
 _CHECKED_ENOUGH = 20
-_MISSING = object()
 _Errors = tuple[type[Exception], ...]
 
+# The evaluations that this thread or task is in, by function and key.
+_evaluating: ContextVar[frozenset[tuple[int, int]]] = ContextVar("_evaluating", default=frozenset())
 
-def functional_cache(
-    *,
-    outputs: Callable[[Any], Any],
-    path: str | os.PathLike[str] | None = None,
-    cache: Cache | SqliteCache | None = None,
-    space: str = "",
-    fingerprint: str = "",
-    mantissa_bits: int | None = None,
-    decimals: int | None = None,
-    at_most: bool = False,
-    policy: str = "first",
-    repeats: int = 4,
-    forget: float = 0.1,
-    check: float = 0.0,
-    check_limit: float = 0.05,
-    tolerance: float = 1e-9,
-    on_error: _Errors = (),
-    remember: _Errors = (),
-    seed: int = 0,
-) -> Callable[[Callable[P, R]], FunctionalCached[P, R]]:
+
+class functional_cache:  # in lower case, as a decorator is written
     """Decorate a function of a candidate, so that candidates with the same outputs are evaluated once.
 
     Parameters
@@ -97,58 +82,69 @@ def functional_cache(
     >>> evaluate(lambda x: x + x), evaluate(lambda x: 2 * x), evaluate.stats().evaluated
     (1.0, 1.0, 1)
     """
-    if not callable(outputs):
-        raise ValueError("outputs must be a function of a candidate")
-    if path is not None and cache is not None:
-        raise ValueError("give path or cache, not both")
-    for name, share in (("check", check), ("check_limit", check_limit)):
-        if not 0.0 <= share <= 1.0:
-            raise ValueError(f"{name} must be between 0 and 1, got {share}")
-    key = FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals, at_most=at_most)
-    rule = Policy(policy, repeats=repeats, forget=forget)
-    store = cache if cache is not None else Cache() if path is None else SqliteCache(path)
-    setting = {"mantissa_bits": mantissa_bits, "decimals": decimals, "at_most": at_most, "policy": policy}
-    setting |= {"repeats": rule.repeats, "fingerprint": fingerprint}
 
-    def decorate(function: Callable[P, R]) -> FunctionalCached[P, R]:
-        made = AsyncFunctionalCached if inspect.iscoroutinefunction(function) else FunctionalCached
-        checks = (check, check_limit, tolerance)
-        store.bind(space, {**setting, "function": getattr(function, "__qualname__", repr(function))})
-        return made(function, outputs, key, store, space, rule, checks, (on_error, remember), seed)
+    def __init__(
+        self,
+        *,
+        outputs: Callable[[Any], Any],
+        path: str | os.PathLike[str] | None = None,
+        cache: Cache | SqliteCache | None = None,
+        space: str = "",
+        fingerprint: str = "",
+        mantissa_bits: int | None = None,
+        decimals: int | None = None,
+        at_most: bool = False,
+        policy: str = "first",
+        repeats: int = 4,
+        forget: float = 0.1,
+        check: float = 0.0,
+        check_limit: float = 0.05,
+        tolerance: float = 1e-9,
+        on_error: _Errors = (),
+        remember: _Errors = (),
+        seed: int = 0,
+    ) -> None:
+        if not callable(outputs):
+            raise ValueError("outputs must be a function of a candidate")
+        if path is not None and cache is not None:
+            raise ValueError("give path or cache, not both")
+        for name, share in (("check", check), ("check_limit", check_limit)):
+            if not 0.0 <= share <= 1.0:
+                raise ValueError(f"{name} must be between 0 and 1, got {share}")
+        self.outputs = outputs
+        self.key = FunctionalHash(mantissa_bits=mantissa_bits, decimals=decimals, at_most=at_most)
+        self.policy = Policy(policy, repeats=repeats, forget=forget)
+        self.cache = cache if cache is not None else Cache() if path is None else SqliteCache(path)
+        self.space, self.seed = space, seed
+        self.check, self.check_limit, self.tolerance = check, check_limit, tolerance
+        self.on_error, self.remember = on_error, remember
+        self._precision = {"mantissa_bits": mantissa_bits, "decimals": decimals, "at_most": at_most}
+        self._fingerprint = fingerprint
 
-    return decorate
+    def __call__(self, function: Callable[P, R]) -> FunctionalCached[P, R]:
+        kind = AsyncFunctionalCached if inspect.iscoroutinefunction(function) else FunctionalCached
+        decorated = kind(function, self)
+        rule = {"policy": self.policy.name, "repeats": self.policy.repeats}
+        setting = self._precision | rule | {"fingerprint": self._fingerprint, "function": decorated._name}
+        self.cache.bind(self.space, setting)
+        return decorated
 
 
 class FunctionalCached(Generic[P, R]):
     """A function decorated by `functional_cache`."""
 
-    def __init__(
-        self,
-        function: Callable[P, R],
-        outputs: Callable[[Any], Any],
-        functional_hash: FunctionalHash,
-        store: Cache | SqliteCache,
-        space: str,
-        policy: Policy,
-        checks: tuple[float, float, float],
-        errors: tuple[_Errors, _Errors],
-        seed: int,
-    ) -> None:
+    def __init__(self, function: Callable[P, R], setting: functional_cache) -> None:
         functools.update_wrapper(self, function)
         self._function = function
         self._name: str = getattr(function, "__qualname__", repr(function))
-        self._outputs = outputs
-        self._hash = functional_hash
-        self._store = store
-        self._space = space
-        self._policy = policy
-        self._check, self._check_limit, self._tolerance = checks
-        self._on_error, self._remember = errors
-        self._random = random.Random(seed)
+        self._outputs, self._hash = setting.outputs, setting.key
+        self._store, self._space, self._policy = setting.cache, setting.space, setting.policy
+        self._check, self._check_limit, self._tolerance = setting.check, setting.check_limit, setting.tolerance
+        self._on_error, self._remember = setting.on_error, setting.remember
+        self._random = random.Random(setting.seed)
         self._counts = dict.fromkeys(("asked", "hits", "evaluated", "checked", "wrong", "unhashed"), 0)
         self._seconds = 0.0
         self._lock = threading.Lock()
-        self._mine = threading.local()
         self._warned = False
 
     def __reduce__(self) -> str:
@@ -205,27 +201,36 @@ class FunctionalCached(Generic[P, R]):
             if answer is Answer.MINE:
                 self._count("asked")
                 return self._evaluated(key, function, args, kwargs)
-            if key in self._mine.__dict__.setdefault("keys", set()):
+            if self._would_wait_for_itself(key):
                 self._count("asked")
-                break  # the evaluation asks for its own key: waiting would be for ever
+                break
             self._store.wait(self._space, key, wait)
             wait = min(2 * wait, _WAIT[1])
         return self._timed(function, args, kwargs)
 
     def _evaluated(self, key: int, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
-        mine = self._mine.__dict__.setdefault("keys", set())
-        mine.add(key)
-        try:
+        with self._evaluation(key):
             value = self._closed(self._timed(function, args, kwargs))
+        return self._store.finish(self._space, key, value, self._policy)
+
+    @contextlib.contextmanager
+    def _evaluation(self, key: int) -> Iterator[None]:
+        """Around an evaluation: it may ask for its own key, and what it raises is remembered or lets others try."""
+        mine = (id(self), key)
+        _evaluating.set(_evaluating.get() | {mine})
+        try:
+            yield
         except self._remember as error:
             self._store.finish(self._space, key, _kept(error), Policy())
             raise
-        except BaseException:
+        except BaseException:  # an interrupt too: whoever waits for the key would wait for ever
             self._store.abandon(self._space, key)
             raise
         finally:
-            mine.discard(key)
-        return self._store.finish(self._space, key, value, self._policy)
+            _evaluating.set(_evaluating.get() - {mine})
+
+    def _would_wait_for_itself(self, key: int) -> bool:
+        return (id(self), key) in _evaluating.get()
 
     def _key_or_none(self, args: tuple, kwargs: dict) -> int | None:
         """The key; None where there is none, and the candidate is evaluated without being remembered."""
@@ -303,19 +308,16 @@ class AsyncFunctionalCached(FunctionalCached[P, R]):
             if answer is Answer.MINE:
                 self._count("asked")
                 return await self._evaluated(key, function, args, kwargs)
+            if self._would_wait_for_itself(key):
+                self._count("asked")
+                break
             await asyncio.sleep(wait)
             wait = min(2 * wait, _WAIT[1])
         return await self._timed(function, args, kwargs)
 
     async def _evaluated(self, key: int, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
-        try:
+        with self._evaluation(key):
             value = self._closed(await self._timed(function, args, kwargs))
-        except self._remember as error:
-            self._store.finish(self._space, key, _kept(error), Policy())
-            raise
-        except BaseException:
-            self._store.abandon(self._space, key)
-            raise
         return self._store.finish(self._space, key, value, self._policy)
 
     async def _timed(self, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:

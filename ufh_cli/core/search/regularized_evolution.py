@@ -72,17 +72,18 @@ class RegularizedEvolution(SearchMethod):
         return self._individuals[self._winner(alive, self.tournament_size, rng.word())]
 
     def tell(self, individual: Individual) -> None:
-        place = self._told % self.population_size
-        if self._told < self.population_size:
-            if not self._told:
+        told = self._told
+        place = told % self.population_size
+        self._told = told + 1
+        if told < self.population_size:
+            if not told:
                 self._winner = compiled_winner()
             self._individuals.append(individual)
         else:
             self._individuals[place] = individual
         self._fitness[place] = individual.fitness
         if self.ties == "newest":
-            self._birth[place] = self._told
-        self._told += 1
+            self._birth[place] = told
         if self.restart:
             best = self._plateau.reached(individual)
             if best is not None and self._told >= self.population_size:

@@ -30,7 +30,7 @@ NOT_RUN = {
     "ufh run mnas": "minutes; test_mnas.py runs a smaller one",
     "ufh plot net": "a result of that one; test_mnas.py draws it",
     "ufh export mnas": "a result of that one; test_mnas.py exports it and loads it with keras alone",
-    "ufh run automl_zero --technique fec --cluster": "needs a scheduler; tests/faults/test_cluster.py starts one",
+    "ufh run automl_zero --technique fec --cluster": "needs a scheduler; tests/machines/test_cluster.py starts one",
     "ufh data fetch": "fetches 1.95 GB, or images; test_fetch.py fetches from a server of its own",
     "ufh data convert": "needs the file of 1.95 GB; test_official.py converts one of a few cells",
     "ufh run nasbench --technique fec --set options.table=official": "needs the table made of that file",

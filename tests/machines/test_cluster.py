@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ufh_command import REPOSITORY, contents, rows
+from ufh_command import REPOSITORY, contents, entries, lines, rows
 
 pytest.importorskip("distributed")
 
@@ -85,19 +85,11 @@ def lasting(ufh, tmp_path_factory):
     found.close()
 
 
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
 def wait_until(condition, process) -> None:
     end = time.monotonic() + 60
     while not condition() and process.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-def entries(path):
-    return [json.loads(line) for line in (path / "journal.jsonl").read_text().splitlines()[1:]]
 
 
 def test_one_worker_dies_and_another_joins_and_nothing_is_lost(ufh, cluster, tmp_path):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from ufh_command import Command, install
+from ufh_command import PACKAGE, Command, install
 
-HERE = Path(__file__).parent
 SEARCH = ("--budget=60", "--set=search.population_size=10", "--set=search.tournament_size=3", "--trials=1", "--jobs=1")
 # Of each mistake: its class, the method that the line names, and the remedy.
 MISTAKES = {
@@ -42,7 +39,7 @@ def mistaken(tmp_path_factory) -> Command:
     kinds = (*OTHERS, *(kind for kind, *_ in MISTAKES.values()))
     entry_points = {kind.lower(): f"ufh_mistakes:{kind}" for kind in kinds}
     install(site, name="ufh-mistakes", version="0.1.0", entry_points=entry_points)
-    return Command(tmp_path_factory.mktemp("mistaken"), [HERE, site])
+    return Command(tmp_path_factory.mktemp("mistaken"), [PACKAGE, site])
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -117,7 +114,7 @@ def test_a_key_is_warned_of_only_where_it_does_nothing_in_all_cells(mistaken: Co
 def test_python_is_told_too(mistaken: Command, monkeypatch, tmp_path) -> None:
     import ufh_cli as ufh
 
-    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.syspath_prepend(PACKAGE)
     from ufh_mistakes import Mutable, Right
 
     search = {"search.population_size": 10, "search.tournament_size": 3}

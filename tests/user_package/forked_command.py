@@ -1,4 +1,4 @@
-"""The command with setups in sight whose evaluations go wrong, and a way to start many commands quickly."""
+"""A way to start many commands quickly."""
 
 from __future__ import annotations
 
@@ -8,28 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "user_package"))
-
-from ufh_command import PACKAGE, REPOSITORY, Command, install, user_site  # noqa: E402, F401
-
-
-@pytest.fixture(scope="module")
-def ufh(tmp_path_factory: pytest.TempPathFactory, user_site: Path) -> Iterator[Command]:  # noqa: F811
-    """The command in a folder that all tests of a module share."""
-    site = tmp_path_factory.mktemp("faulty-site")
-    classes = ("Faulty", "Quick", "Paired", "Staged", "Subsets")
-    install(
-        site,
-        name="ufh-faulty-setups",
-        version="0.1.0",
-        entry_points={name.lower(): f"ufh_faulty_setups:{name}" for name in classes},
-    )
-    return Command(tmp_path_factory.mktemp("faults"), [PACKAGE, HERE, user_site, site])
+from ufh_command import PACKAGE, REPOSITORY, Command
 
 
 class Zygote:
@@ -38,7 +19,7 @@ class Zygote:
     def __init__(self, command: Command) -> None:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, *command.path]))}
         self._server = subprocess.Popen(
-            [sys.executable, str(HERE / "forking_server.py")],
+            [sys.executable, str(PACKAGE / "forking_server.py")],
             cwd=command.folder,
             env=environment,
             stdin=subprocess.PIPE,

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from ufh_command import contents, rows
+from ufh_command import contents, entries, rows
 
 RUN = (
     "run", "automl_zero", "--technique=fec", "--set=hash.kind=per-task", "--set=journal=yes", "--trials=1", "--jobs=1",
@@ -12,11 +12,6 @@ RUN = (
     "--set=options.operations=all", "--set=options.fixed_noise=true", "--set=options.initial=random",
     "--set=options.initial_sizes=3,5,8",
 )  # fmt: skip
-
-
-def entries(ufh, name):
-    lines = (ufh.folder / "results" / name / "journal.jsonl").read_text().splitlines()[1:]
-    return [json.loads(line) for line in lines]
 
 
 def forget(ufh, name, kept):
@@ -33,9 +28,10 @@ def test_a_resumed_search_knows_the_same_tasks(ufh, workers):
     name = f"tasks-{workers}"
     # With two bits, different programs share the keys of many tasks.
     run = (*RUN, "--set=hash.mantissa_bits=2", f"--workers={workers}", f"--name={name}")
+    path = ufh.folder / "results" / name
     ufh(*run)
-    before, whole = contents(ufh.folder / "results" / name), entries(ufh, name)
-    (row,) = rows(ufh.folder / "results" / name / "trials.csv")
+    before, whole = contents(path), entries(path)
+    (row,) = rows(path / "trials.csv")
     partial = [entry for entry in whole if None in entry["tasks"]]
     assert 0 < len(partial) == int(row["partial_hits"]) < int(row["evaluations"]) == len(whole)
     assert all(len(entry["key"].split()) == len(entry["tasks"]) == 6 for entry in whole)
@@ -43,14 +39,14 @@ def test_a_resumed_search_knows_the_same_tasks(ufh, workers):
     half = len(whole) // 2
     forget(ufh, name, half)
     ufh(*run)
-    assert entries(ufh, name)[:half] == whole[:half]
+    assert entries(path)[:half] == whole[:half]
     if workers == 1:
-        assert contents(ufh.folder / "results" / name) == before
-    again, journal = contents(ufh.folder / "results" / name), entries(ufh, name)
+        assert contents(path) == before
+    again, journal = contents(path), entries(path)
     forget(ufh, name, len(journal))
     ufh(*run)
-    assert contents(ufh.folder / "results" / name) == again
-    assert entries(ufh, name) == journal
+    assert contents(path) == again
+    assert entries(path) == journal
 
 
 def test_the_search_is_the_same_with_keys_of_tasks_of_the_whole_and_without(ufh):

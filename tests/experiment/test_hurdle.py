@@ -4,17 +4,12 @@ import json
 import random
 
 import pytest
-from ufh_command import contents, rows
+from ufh_command import contents, entries, rows
 
 RUN = (
     "run", "staged", "--trials=1", "--jobs=1", "--set=budget.candidates=150", "--set=search.population_size=20",
     "--set=search.tournament_size=5", "--set=evaluation.hurdle_percentile=60",
 )  # fmt: skip
-
-
-def entries(ufh, name):
-    lines = (ufh.folder / "results" / name / "journal.jsonl").read_text().splitlines()[1:]
-    return [json.loads(line) for line in lines]
 
 
 def stages(ufh, log):
@@ -34,7 +29,7 @@ def test_a_hurdle_stops_some_and_the_files_say_which(ufh, technique, workers):
     name = f"hurdle-{technique}-{workers}"
     ufh(*RUN, f"--technique={technique}", f"--workers={workers}", f"--name={name}", f"--set=options.log={name}.log")
     (row,) = rows(ufh.folder / "results" / name / "trials.csv")
-    found = entries(ufh, name)
+    found = entries(ufh.folder / "results" / name)
     count = sum(map(stopped, found))
     assert 0 < count == int(row["stopped"]) < int(row["evaluations"]) == len(found)
     assert stages(ufh, f"{name}.log") == (len(found), len(found) - count)
@@ -52,7 +47,7 @@ def test_without_a_hurdle_a_staged_setup_is_evaluated_to_the_end(ufh):
     first, whole = stages(ufh, "plain.log")
     assert first == whole == int(row["evaluations"])
     assert "stopped" not in row
-    assert not {"hurdle", "early"} & set().union(*entries(ufh, "plain"))
+    assert not {"hurdle", "early"} & set().union(*entries(ufh.folder / "results" / "plain"))
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (3, 1), (1, 3)])
@@ -77,14 +72,14 @@ def test_a_search_interrupted_anywhere_has_the_same_hurdles_afterwards(ufh, tech
     path = ufh.folder / "results" / name
     ufh(*run)
     once, journal = contents(path), (path / "journal.jsonl").read_bytes().splitlines(True)
-    hurdles = [(entry["number"], entry["hurdle"], entry["early"]) for entry in entries(ufh, name)]
+    hurdles = [(entry["number"], entry["hurdle"], entry["early"]) for entry in entries(path)]
     for cut in random.Random(technique).sample(range(1, len(journal)), 6):
         (path / "trials.csv").unlink()
         (path / "journal.jsonl").write_bytes(b"".join(journal[:cut]) + journal[cut][:30])
         (ufh.folder / f"{name}.log").unlink()
         ufh(*run)
         assert contents(path) == once
-        assert [(entry["number"], entry["hurdle"], entry["early"]) for entry in entries(ufh, name)] == hurdles
+        assert [(entry["number"], entry["hurdle"], entry["early"]) for entry in entries(path)] == hurdles
         assert stages(ufh, f"{name}.log")[0] == len(journal) - cut
 
 
@@ -103,11 +98,11 @@ def test_a_journal_with_another_hurdle_is_refused(ufh):
 
 def test_what_a_hurdle_stopped_does_not_warm_another_cache(ufh):
     ufh(*RUN, "--technique=fec", "--name=source")
-    whole = {entry["key"] for entry in entries(ufh, "source") if not stopped(entry)}
-    cut = {entry["key"] for entry in entries(ufh, "source")} - whole
+    whole = {entry["key"] for entry in entries(ufh.folder / "results" / "source") if not stopped(entry)}
+    cut = {entry["key"] for entry in entries(ufh.folder / "results" / "source")} - whole
     plain = ("--set=evaluation.hurdle_percentile=none", "--technique=fec", "--name=warmed", "--warm-cache=source")
     ufh(*RUN, *plain)
-    again = {entry["key"] for entry in entries(ufh, "warmed")}
+    again = {entry["key"] for entry in entries(ufh.folder / "results" / "warmed")}
     assert cut & again
     assert not whole & again
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ufh_command import contents, group, rows
+from ufh_command import contents, group, lines, rows
 
 TRIALS = 9
 # A trial takes at least 30 evaluations of 10 ms.
@@ -33,10 +33,6 @@ def log(odd):
     path = odd.folder / "finished.log"
     path.unlink(missing_ok=True)
     return path
-
-
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def wait_for(condition, process) -> None:

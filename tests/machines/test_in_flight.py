@@ -1,12 +1,11 @@
 """Identical candidates in flight: the second may wait for the first, with simulated workers and with real ones."""
 
-import json
 import math
 from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
-from ufh_command import rows
+from ufh_command import entries, rows
 
 from ufh_cli.configuration.schema import make_config
 from ufh_cli.core.search import RegularizedEvolution
@@ -28,13 +27,8 @@ def trial(ufh, name):
     return {key: int(row[key]) for key in ("candidates", "evaluations", "cache_hits", "repeats", "waits", "lost")}
 
 
-def entries(ufh, name):
-    lines = (ufh.folder / "results" / name / "journal.jsonl").read_text().splitlines()[1:]
-    return [json.loads(line) for line in lines]
-
-
 def keys(ufh, name):
-    return [entry["key"] for entry in entries(ufh, name)]
+    return [entry["key"] for entry in entries(ufh.folder / "results" / name)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])

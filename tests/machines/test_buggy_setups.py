@@ -5,7 +5,6 @@ import os
 import re
 import threading
 from concurrent.futures import Future
-from pathlib import Path
 
 import pytest
 from ufh_command import PACKAGE, Command, install, rows
@@ -15,7 +14,6 @@ from ufh_cli.experiment.side_by_side import run_beside
 from ufh_cli.machines.sites import LocalSite
 from ufh_cli.records.trial_record import TrialRecord
 
-HERE = Path(__file__).parent
 RUN = (
     "--trials=2", "--set=budget.candidates=60", "--set=search.population_size=20", "--set=search.tournament_size=5",
     "--set=options.terms=3",
@@ -29,7 +27,7 @@ def buggy(tmp_path_factory, user_site):
     classes = ("Buggy", "BuggyStaged", "BuggySimulated", "Elsewhere", "Unjournalled")
     install(site, name="ufh-buggy-setups", version="0.1.0",
             entry_points={name.lower(): f"ufh_buggy_setups:{name}" for name in classes})  # fmt: skip
-    return Command(tmp_path_factory.mktemp("buggy"), [PACKAGE, HERE, user_site, site])
+    return Command(tmp_path_factory.mktemp("buggy"), [PACKAGE, user_site, site])
 
 
 @pytest.fixture

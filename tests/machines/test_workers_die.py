@@ -1,6 +1,5 @@
 """Evaluations that kill their process, want too much memory or take for ever; and Ctrl-C with two workers."""
 
-import json
 import os
 import signal
 import sys
@@ -8,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ufh_command import contents, group, nothing_runs, rows
+from ufh_command import contents, entries, group, lines, nothing_runs, rows
 
 from ufh_cli.configuration.registry import load_setup
 from ufh_cli.machines.evaluation import SetupSpec
@@ -18,14 +17,6 @@ RUN = (
     "--set=search.tournament_size=5",
 )  # fmt: skip
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-
-
-def entries(path):
-    return [json.loads(line) for line in (path / "journal.jsonl").read_text().splitlines()[1:]]
-
-
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def evaluators(leader: int) -> list[int]:

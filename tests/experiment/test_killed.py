@@ -6,10 +6,9 @@ import os
 import random
 import signal
 import time
-from pathlib import Path
 
 import pytest
-from ufh_command import contents, rows
+from ufh_command import contents, lines, rows
 
 from ufh_cli.machines import parallel
 from ufh_cli.machines.evaluation import evaluate
@@ -34,10 +33,6 @@ def entries(path):
     """The journal's entries without what a clock says."""
     lines = (path / "journal.jsonl").read_text().splitlines()[1:]
     return [{k: v for k, v in json.loads(line).items() if k not in ("seconds", "elapsed")} for line in lines]
-
-
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def wait_for_a_moment(chance, progress, possible):
