@@ -211,10 +211,7 @@ def figure(
             if notice:
                 write_below(fig, notice, size=6.5 if width >= _NARROW else 5.0, color="#555555")
             yield fig, axes
-            _show_texts(fig)
-            _fit_descriptions(fig, grow=look.size is None)
-            _fold_labels(fig)
-            _save(fig, out)
+            _save(fig, out, grow=look.size is None)
         finally:
             plt.close(fig)
 
@@ -297,8 +294,11 @@ def _pyplot() -> Any:
     return sys.modules["matplotlib.pyplot"]
 
 
-def _save(fig: Any, out: Path) -> None:
+def _save(fig: Any, out: Path, *, grow: bool) -> None:
     try:
+        _show_texts(fig)  # matplotlib looks for the ticks here, and refuses numbers that are too far out
+        _fit_descriptions(fig, grow=grow)
+        _fold_labels(fig)
         out.parent.mkdir(parents=True, exist_ok=True)
         drawn = io.BytesIO()
         form = out.suffix[1:].lower()
