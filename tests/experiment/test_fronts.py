@@ -197,12 +197,12 @@ def test_targets_that_make_no_sense(ufh, objectives, value, words):
 
 def test_an_objective_of_the_fittest_can_be_claimed(ufh):
     """Such as the size of the most accurate: one number a trial, of the candidate that is highest in the first."""
-    ufh("run", *SEARCH, "--trials", "3", "--name", "three")
-    found = entries(ufh.folder / "results/three")
+    ufh("run", *SEARCH, "--trials", "3", "--name", "fittest")
+    found = entries(ufh.folder / "results/fittest")
     fittest = [
         max((e["objectives"] for e in found if e["trial"] == trial), key=lambda o: o["accuracy"]) for trial in range(3)
     ]
-    claim = {"measure": "level", "series": ["three"], "quantity": "fittest:seconds"}
+    claim = {"measure": "level", "series": ["fittest"], "quantity": "fittest:seconds"}
     measured = find(claim, ufh.folder / "results").measured
     assert f"{np.mean([one['seconds'] for one in fittest]):.4g}" in measured
     assert (
