@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from ufh_command import PACKAGE, REPOSITORY, SMALL, contents
+from ufh_command import PACKAGE, SMALL, contents
 
 import ufh_cli as ufh
 
 SEARCH = {"search.population_size": 20, "search.tournament_size": 5}
 OVER = {"technique": ["none", "fec"]}
-
-# What the cells of a notebook do, in two kernels one after the other: a class that no file holds to import.
-NOTEBOOK = """
-import sys
-import ufh_cli as ufh
-from ufh_polynomials import Polynomials
-
-class Mine(Polynomials):
-    def describe(self, candidate):
-        return "mine: " + super().describe(candidate)
-
-result = ufh.run(Mine, over={"technique": ["none", "fec"]}, trials=int(sys.argv[1]), budget=60, name="mine",
-                 set={"search.population_size": 20, "search.tournament_size": 5}, jobs=int(sys.argv[2]))
-print(len(result.trials), result.best["description"][:5], len(result.compare()) > 0, result.plot("auc"))
-"""
 
 
 @pytest.fixture
@@ -106,30 +89,6 @@ def test_tables_are_frames_where_there_is_pandas(polynomials, tmp_path):
     result = small(polynomials, tmp_path, name="one")
     assert isinstance(result.trials, pandas.DataFrame)
     assert list(result.trials.columns[:2]) == ["technique", "trial"]
-
-
-def test_a_class_of_a_notebook_runs_in_processes_and_resumes(tmp_path):
-    pytest.importorskip("cloudpickle")
-    (tmp_path / "cells.py").write_text(NOTEBOOK)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [REPOSITORY, PACKAGE]))}
-
-    def kernel(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "cells.py", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-
-    first = kernel("2", "1")
-    assert first.stdout.split() == ["4", "mine:", "True", "results/mine/auc.png"], first.stderr
-    before = (tmp_path / "results" / "mine" / "trials.csv").read_text()
-    second = kernel("3", "2")
-    assert second.stdout.split()[0] == "6", second.stderr
-    after = (tmp_path / "results" / "mine" / "trials.csv").read_text()
-    assert set(before.splitlines()) < set(after.splitlines())  # the finished trials were not run again
-    result = ufh.load(tmp_path / "results" / "mine")
-    assert result.config["setup"] == "notebook.Mine"
-    assert result.config["provenance"]["class"].startswith("__main__.Mine")
-    (tmp_path / "cells.py").write_text(NOTEBOOK.replace('"mine: "', '"other"'))
-    changed = kernel("3", "1")
-    assert "holds another experiment (source:" in changed.stderr
 
 
 def test_what_does_not_fit_is_one_line(polynomials, tmp_path):
