@@ -1,7 +1,7 @@
 /* LINEAR and NEURAL_NETWORK of setups/automl_zero/examples.py, written straight down for T tasks at once.
 
-   Compiled with -DF=features -DT=tasks, -DNETWORK for the network and -DACCURACY for classification. Every array has
-   the task as its innermost index, so that a compiler can make vectors of the tasks. */
+   Compiled with -DF=features, an even number, -DT=tasks, -DNETWORK for the network and -DACCURACY for classification.
+   Every array has the task as its innermost index, so that a compiler can make vectors of the tasks. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,13 +28,16 @@ static void gaussian(double *out, int count, uint64_t *state) { /* of one task; 
     }
 }
 
-static void predict(const double *x) {
+static void predict(const double *restrict x) {
     TASKS s1[t] = 0.0;
 #ifdef NETWORK
     for (int i = 0; i < F; i++) {
-        double sum[T] ARRAY = {0.0};
-        for (int j = 0; j < F; j++) TASKS sum[t] += m0[i][j][t] * x[j * T + t];
-        TASKS v3[i][t] = sum[t] + v1[i][t];
+        double even[T] ARRAY = {0.0}, odd[T] ARRAY = {0.0}; /* two sums, so that an addition need not wait for another */
+        for (int j = 0; j < F; j += 2) {
+            TASKS even[t] += m0[i][j][t] * x[j * T + t];
+            TASKS odd[t] += m0[i][j + 1][t] * x[(j + 1) * T + t];
+        }
+        TASKS v3[i][t] = even[t] + odd[t] + v1[i][t];
         TASKS v4[i][t] = v3[i][t] > 0.0 ? v3[i][t] : 0.0;
         TASKS s1[t] += v4[i][t] * v2[i][t];
     }
@@ -47,7 +50,7 @@ static void predict(const double *x) {
 #endif
 }
 
-static void learn(const double *x, const double *y) {
+static void learn(const double *restrict x, const double *y) {
     TASKS s4[t] = 0.01 * (y[t] - s1[t]);
 #ifdef NETWORK
     TASKS s2[t] += s4[t];
@@ -55,6 +58,8 @@ static void learn(const double *x, const double *y) {
         TASKS v2[i][t] += s4[t] * v4[i][t];
         TASKS v7[i][t] = v3[i][t] > 0.0 ? s4[t] * v2[i][t] : 0.0;
         TASKS v1[i][t] += v7[i][t];
+    }
+    for (int i = 0; i < F; i++) {
         for (int j = 0; j < F; j++) TASKS m0[i][j][t] += v7[i][t] * x[j * T + t];
     }
 #else
@@ -75,7 +80,7 @@ void run(const double *data, int train, int valid, uint64_t *state, double *fitn
     }
 #endif
     for (int example = 0; example < train + valid; example++) {
-        const double *x = data + (long)example * (F + 1) * T, *y = x + F * T;
+        const double *restrict x = data + (long)example * (F + 1) * T, *y = x + F * T;
         predict(x);
         TASKS stopped[t] |= !(fabs(y[t] - s1[t]) <= 100.0);
         if (example < train) learn(x, y);

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ufh_cli.files import home_expanded
+
 Progress = Callable[[int, int | None], None]
 """Takes what is done and what there is to do, in steps or bytes."""
 
@@ -21,7 +23,7 @@ def data_directory() -> Path:
         When the user has no home either, as in some containers.
     """
     if chosen := os.environ.get("UFH_DATA"):
-        return Path(chosen).expanduser()
+        return home_expanded(chosen)
     if not os.path.isabs(os.path.expanduser("~")) and "XDG_DATA_HOME" not in os.environ:
         raise ValueError("there is no home to keep data in: set UFH_DATA to a folder for them")
     from platformdirs import user_data_dir

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from setups.data import data_directory
 from setups.tensorflow_runtime import load_tensorflow
 from ufh_cli.core.names import nearest
-from ufh_cli.files import reading
+from ufh_cli.files import home_expanded, reading
 
 Arrays = dict[str, np.ndarray]
 
@@ -56,6 +57,8 @@ def keras_images(name: str) -> dict[str, Any]:
         With one clear line, when they cannot be had.
     """
     waited = socket.getdefaulttimeout()
+    if not os.path.isabs(os.path.expanduser("~")):  # else there is no place for downloads
+        os.environ.setdefault("KERAS_HOME", str(data_directory() / "keras"))
     try:
         datasets = load_tensorflow().keras.datasets
         loader = datasets.cifar10 if name == "cifar10" else datasets.fashion_mnist
@@ -74,10 +77,10 @@ def keras_images(name: str) -> dict[str, Any]:
 
 def image_path(source: str, names: Iterable[str]) -> Path:
     """The file or folder that `source` is; `ValueError` in one line, with `names` that would do, when it is none."""
-    path = os.path.expanduser(source)
+    path = home_expanded(source)
     if not os.path.exists(path):  # Path.exists raises on names that are too long
         raise ValueError(f"images {source!r} are neither a file nor a folder; {nearest(source, names)}")
-    return Path(path)
+    return path
 
 
 def npz_images(path: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]) -> Arrays:

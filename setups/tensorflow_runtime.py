@@ -38,6 +38,8 @@ def load_tensorflow() -> Any:
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if not os.path.isabs(os.path.expanduser("~")):  # keras would make a folder of the name ~
+        os.environ.setdefault("KERAS_HOME", os.path.join(os.devnull, "keras"))
     try:
         tensorflow = importlib.import_module("tensorflow")
     except ImportError as error:

@@ -4,7 +4,7 @@ Only regular files are read, of a bounded size: a pipe would hold the reader for
 are written as new ones beside the old, which they then replace; a link is never written through, so nothing outside a
 folder changes whatever lies in it.
 
-Every function raises `OSError` whose `strerror` says in words what is wrong, or `ValueError` where a text is none.
+What reads and writes raises `OSError` whose `strerror` says in words what is wrong, `ValueError` where it is no text.
 """
 
 from __future__ import annotations
@@ -24,6 +24,20 @@ LONGEST_LINE = 64 * _MEGABYTE
 # A pipe that no one writes to would hold up an opening that waits; Windows would translate the ends of lines.
 _HARMLESS = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+def home_expanded(path: str | os.PathLike[str]) -> Path:
+    """``~/results`` as the folder that is meant.
+
+    Raises
+    ------
+    ValueError
+        When there is no home, as for some users of containers: else a folder called ~ would be made.
+    """
+    expanded = Path(os.path.expanduser(path))
+    if expanded.parts[:1] == ("~",):
+        raise ValueError(f"{expanded}: there is no home; name the folder that is meant")
+    return expanded
 
 
 @contextmanager
@@ -57,6 +71,8 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
     content = read_bytes(path, largest)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError("is in UTF-16 (or 32); it must be saved as UTF-8")
+    if b"\0" in content:
+        raise ValueError("holds zero bytes, as UTF-16 does; it must be saved as UTF-8")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

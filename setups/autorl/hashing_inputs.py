@@ -24,6 +24,7 @@ SIZES = (STATE_SIZE, *HIDDEN, ACTIONS)
 RANGE = 100.0  # of states and rewards
 _BIASES = 10.0
 _SEED = 0x5FEEDED
+_MOST_EXAMPLES = 1_000_000
 
 
 class Networks(NamedTuple):
@@ -55,10 +56,13 @@ def make_probe(*, examples: int = 4096, seeds: int = 1) -> Probe:
     Raises
     ------
     ValueError
-        When one is less than 1.
+        When one is less than 1, or they are more than there is room for.
     """
-    if examples < 1 or seeds < 1:
-        raise ValueError(f"a hash wants at least one example and one seed, got {examples} and {seeds}")
+    if examples < 1 or seeds < 1 or examples * seeds > _MOST_EXAMPLES:
+        raise ValueError(
+            f"a hash wants at least one example and one seed, and up to {_MOST_EXAMPLES:,} examples over all seeds, "
+            f"got {examples:,} and {seeds:,}"
+        )
     states, actions, rewards, discounts, next_states = (_Stream(_SEED + k) for k in range(5))
     batch = Batch(
         states.uniform((examples, STATE_SIZE), -RANGE, RANGE),

@@ -26,6 +26,7 @@ from ufh_cli.core.names import nearest, one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves, Evaluation, Setup
 
+_MOST_TRAININGS = 10_000
 _HASH_TIME = 0.085  # microseconds an example, on the machine and in the process in which `_step_time` was measured
 
 
@@ -326,8 +327,8 @@ def _check_numbers(
     trainings: int, heldout_trainings: int, hurdle: float, training_hurdle: float, learning_rate: float
 ) -> None:
     for name, number in (("trainings", trainings), ("heldout_trainings", heldout_trainings)):
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
+        if not 1 <= number <= _MOST_TRAININGS:
+            raise ValueError(f"{name} must be from 1 to {_MOST_TRAININGS:,}, got {number}")
     for name, score in (("hurdle", hurdle), ("training_hurdle", training_hurdle)):
         if not 0.0 <= score < 1.0:
             raise ValueError(f"{name} must be in [0, 1), got {score}")

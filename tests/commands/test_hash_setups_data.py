@@ -3,6 +3,8 @@
 import io
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,16 @@ def test_setups_lists_the_users_beside_ours(ufh):
     (line,) = [line for line in out.splitlines() if line.startswith("polynomials")]
     assert "ufh-polynomials" in line
     assert "Polynomials that approximate sin(3x) [a toy]." in line
+
+
+def test_setups_are_listed_without_being_imported(tmp_path):
+    """Their compiled code and heavy packages take seconds at the first time."""
+    command = [sys.executable, "-X", "importtime", "-m", "ufh_cli", "setups"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "nasbench" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "ufh_cli.configuration.registry" in imported
+    assert not {"setups", "numba", "tensorflow", "gymnasium"} & imported
 
 
 def test_a_broken_setup_does_not_hide_the_others(odd):

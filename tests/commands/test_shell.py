@@ -14,6 +14,7 @@ from ufh_command import SMALL
 
 from ufh_cli.commands.options import Asked
 from ufh_cli.commands.search import run, sweep
+from ufh_cli.library.sqlite import SqliteCache
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,31 @@ def test_a_tilde_is_the_home_wherever_a_file_or_folder_is_asked_for(ufh, searche
     assert "none" in ufh("show", "a").out
     assert {path.name for path in tmp_path.glob("[!.]*")} == {"mine.toml", "kept", "figure.png", "table.csv"}
     assert not (ufh.folder / "~").exists()
+
+
+def test_where_there_is_no_home_no_folder_is_called_tilde(ufh, searched, monkeypatch):
+    def nobody(user):
+        raise KeyError(user)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    run = ("run", "polynomials", "--trials=1", "--jobs=1", "--budget=9")
+    for words in (
+        (*run, "--results=~/kept"),
+        (*run, "--config=~/mine.toml"),
+        ("plot", "searched", "--out=~/a.png"),
+        ("plot", "searched", "--table=~/a.csv"),
+        ("cache", "show", "~/a.sqlite"),
+    ):
+        assert "there is no home" in ufh(*words, code=2).refusal()
+    monkeypatch.setenv("UFH_RESULTS", "~/kept")
+    monkeypatch.setenv("UFH_DATA", "~/data")
+    for words in ((*run, "--name=a"), ("data", "verify", "nasbench"), ("run", "nasbench", "--results=here")):
+        assert "there is no home" in ufh(*words, code=2).refusal()
+    with pytest.raises(ValueError, match="there is no home"):
+        SqliteCache("~/a.sqlite")
+    assert not (ufh.folder / "~").exists()
+    assert "there is no file ~nobody-at-all" in ufh("cache", "show", "~nobody-at-all/a.sqlite", code=2).refusal()
 
 
 def test_the_next_command_has_the_options_that_it_needs_and_no_more(ufh, tmp_path, monkeypatch):

@@ -171,6 +171,7 @@ BEYOND = {
     ),
     "endless cells": ({}, {f"options.a{key}": list(map(str, range(1000))) for key in range(100)}, "5,000"),
     "trials of cells": ({"trials": 10**6}, {"hash.mantissa_bits": ["1", "2"]}, "1,000,000"),
+    "tries": ({"proposals": {"max_tries": 10**9}}, {}, "proposals.max_tries"),
     "memory": ({"evaluation": {"memory": 1e19}}, {}, "evaluation.memory"),
     "timeout": ({"evaluation": {"timeout": 1e300}}, {}, "evaluation.timeout"),
 }
@@ -252,6 +253,9 @@ def test_a_byte_order_mark_is_no_mistake_and_another_encoding_is_named(tmp_path)
         path.write_text("trials = 3", encoding=encoding)
         with pytest.raises(InputError, match=r"UTF-16.*UTF-8"):
             read_toml(path)
+    path.write_text("trials = 3", encoding="utf-16-le")  # without a mark
+    with pytest.raises(InputError, match=r"zero bytes.*UTF-8"):
+        read_toml(path)
     path.write_bytes(b"trials = 3 # caf\xe9")
     with pytest.raises(InputError, match="not in UTF-8"):
         read_toml(path)

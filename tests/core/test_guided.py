@@ -278,8 +278,9 @@ def test_what_cannot_be_guided_is_refused(toy) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"tries": 0}, {"window": 9}, {"window": 20001}, {"refit": 0}, {"warmup": 9}, {"quantile": 1.5},
-        {"epsilon": -0.1}, {"accuracy": 2.0}, {"margin": -1.0}, {"margin": math.inf}, {"cost": math.nan},
+        {"tries": 0}, {"tries": 10**9}, {"window": 9}, {"window": 20001}, {"refit": 0}, {"warmup": 9},
+        {"quantile": 1.5}, {"epsilon": -0.1}, {"accuracy": 2.0}, {"margin": -1.0}, {"margin": math.inf},
+        {"cost": math.nan},
         {"model": "oracle", "accept": "quantile"}, {"features": "both", "model": "oracle"},
         {"features": "outputs", "model": "gnn"},
     ],

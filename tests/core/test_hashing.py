@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -179,3 +180,20 @@ def test_what_is_no_array_is_refused_in_one_line(outputs: object) -> None:
 def test_impossible_precisions_are_refused(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FunctionalHash(**options)
+
+
+def test_many_small_arrays_take_no_more_steps_than_few() -> None:
+    """What a key of arrays of outputs costs is in their values, not in how many arrays they come in."""
+
+    def steps(count: int) -> int:
+        outputs = [np.full(20, 1.5) for _ in range(count)]
+        functional_key(outputs)
+        calls: list[str] = []
+        sys.setprofile(lambda frame, event, argument: calls.append(event))
+        try:
+            functional_key(outputs)
+        finally:
+            sys.setprofile(None)
+        return len(calls)
+
+    assert steps(100) == steps(10)

@@ -162,7 +162,16 @@ def test_the_same_stream_asks_for_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"population_size": 0}, {"children": -1}, {"copies": 1.5}, {"copies": math.nan}, {"parents": "all"}]
+    "options",
+    [
+        {"population_size": 0},
+        {"population_size": 10**9},
+        {"children": -1},
+        {"children": 10**9},
+        {"copies": 1.5},
+        {"copies": math.nan},
+        {"parents": "all"},
+    ],
 )
 def test_parameters_out_of_range_are_refused(options) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):

@@ -282,8 +282,9 @@ def test_random_search_never_names_a_parent() -> None:
     [
         (5, 6, r"tournament_size must be between 1 and population_size \(5\), got 6"),
         (5, 0, "tournament_size must be between 1 and population_size"),
-        (0, 1, "population_size must be at least 1, got 0"),
-        (-3, 1, "population_size must be at least 1, got -3"),
+        (0, 1, "population_size must be from 1 to 10,000,000, got 0"),
+        (-3, 1, "population_size must be from 1 to 10,000,000, got -3"),
+        (10**9, 1, "population_size must be from 1 to 10,000,000, got 1000000000"),
     ],
 )
 def test_impossible_sizes_are_refused(name: str, population: int, tournament: int, message: str) -> None:

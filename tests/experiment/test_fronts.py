@@ -2,15 +2,19 @@
 
 import json
 import re
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ufh_command import rows
 
 from ufh_cli.analyses.findings import find
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.front import dominates, hypervolume
 from ufh_cli.core.rng import Rng
+from ufh_cli.figures.front import attained_by_half
 
 SEARCH = (
     "nasbench", "--config", "nasbench-front", "--set", "budget.candidates=400", "--set", "search.population_size=20",
@@ -95,6 +99,18 @@ def test_fronts_are_drawn_and_results_without_one_are_not(ufh):
     ufh("run", "nasbench", "--trials", "1", "--set", "budget.candidates=50", "--name", "scalar")
     for command in (("plot", "scalar", "--kind", "front"), ("show", "scalar", "--front")):
         assert "no front" in ufh(*command, code=2).refusal()
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=6), min_size=1, max_size=5)
+)
+def test_what_half_of_the_trials_attain_is_what_the_definition_says(trials):
+    steps = attained_by_half([np.array(points, float) for points in trials]).tolist()
+    assert steps == sorted(steps)
+    for x, y in product(range(6), repeat=2):
+        attained = sum(any(p[0] >= x and p[1] >= y for p in points) for points in trials)
+        assert any(a >= x and b >= y for a, b in steps) == (2 * attained >= len(trials))
+    assert all(b > c for (_, b), (_, c) in pairwise(steps))
 
 
 def test_the_front_of_all_trials_is_shown(ufh):

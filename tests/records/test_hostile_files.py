@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import warnings
 
@@ -158,6 +159,23 @@ def test_what_is_no_front_is_refused(ufh, copy, case):
     (copy / "front.json").write_text(json.dumps(NO_FRONTS[case]))
     for command in (("show", "copy"), ("plot", "copy", "--kind=front"), (*RUN, "--trials=4", "--name=copy")):
         assert "front.json: not a list of non-dominated candidates" in ufh(*command, code=2).refusal()
+
+
+@pytest.mark.parametrize("points", ["apart", "a chain"])
+def test_large_fronts_are_shown_and_drawn_or_refused_soon(ufh, copy, points):
+    """No matrix of all pairs of points is made."""
+    entries = [
+        ENTRY | {"trial": number % 3, "objectives": {"fitness": float(number), "degree": sign * number}}
+        for number in range(60_000)
+        for sign in ((-1.0,) if points == "apart" else (1.0,))
+    ]
+    (copy / "front.json").write_text(json.dumps(entries))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    drawn = ufh("plot", "copy", "--kind=front", code=None)
+    assert drawn.code == 0 or "too large" in drawn.refusal()
+    shown = ufh("show", "copy", "--front", code=2 if points == "apart" else 0)
+    assert "too large" in shown.err or shown.out.count("+1x^1") == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e308])

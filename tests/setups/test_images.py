@@ -8,11 +8,13 @@ import subprocess
 import sys
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import setups
 from setups.automl_zero.images import load_images
 from setups.images import keras_images
 from setups.mnas.images import fetch_images
@@ -50,6 +52,32 @@ def test_what_keras_loads_is_used(stand_in, monkeypatch, tmp_path):
     divided = load_divided_images("cifar10")
     assert (len(divided.train) + len(divided.valid), len(divided.test)) == (500, 100)
     assert np.array_equal(divided.test_labels, test[1].ravel())
+
+
+def test_without_a_home_keras_keeps_its_downloads_beside_our_data(stand_in, monkeypatch, tmp_path):
+    def nobody(user):
+        raise KeyError(user)
+
+    for variable in ("HOME", "XDG_DATA_HOME", "UFH_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setenv("KERAS_HOME", "")  # so that it is put back
+    monkeypatch.delenv("KERAS_HOME")
+    with pytest.raises(ValueError, match="no home to keep data in: set UFH_DATA"):
+        keras_images("cifar10")
+    monkeypatch.setenv("UFH_DATA", str(tmp_path))
+    stand_in(lambda: ((os.environ["KERAS_HOME"], 1), (2, 3)))
+    assert keras_images("cifar10")["x_train"] == str(tmp_path / "keras")
+
+
+@pytest.mark.skipif(find_spec("tensorflow") is None, reason="tensorflow is not installed")
+def test_without_a_home_keras_makes_no_folder_called_tilde(tmp_path):
+    """HOME is what Python makes of a user without an entry."""
+    load = "from setups.tensorflow_runtime import load_tensorflow; load_tensorflow().keras.Input((1,))"
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_HOME"}
+    environment |= {"HOME": "~", "PYTHONPATH": str(Path(setups.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", load], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import numpy as np
 
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.core.front import ranks
+from ufh_cli.core.front import Archive
+
+_MOST_PAIRS = 10**9  # of a candidate and one that it is compared with
 
 
 class Found(NamedTuple):
@@ -45,20 +47,23 @@ def objective_names(series: Sequence[Series]) -> list[str]:
 
 
 def joint_front(series: Series) -> list[Found]:
-    """What no trial of the cell improved on, ascending in the first objective."""
+    """What no trial of the cell improved on, ascending in the first objective.
+
+    Raises
+    ------
+    InputError
+        When there are more than three objectives, or so many points that it would take minutes.
+    """
     trials = [np.array(points) for points in series.fronts()]
-    kept: dict[tuple[float, ...], dict[str, Any]] = {}
-    for entry in series.front:
-        kept.setdefault(_point(entry), entry)
-    joint = np.empty((0, len(next(iter(kept), ()))))
-    for points in trials:
-        joint = np.unique(np.concatenate([joint, points]), axis=0)
-        joint = joint[ranks(joint) == 0]
-    return [
-        Found(kept[tuple(point)], sum(bool((points >= point).all(axis=1).any()) for points in trials))
-        for point in joint.tolist()
-    ]
-
-
-def _point(entry: dict[str, Any]) -> tuple[float, ...]:
-    return tuple(map(float, entry["objectives"].values()))
+    joint: Archive[dict[str, Any]] | None = None
+    try:
+        for entry in series.front:
+            point = tuple(map(float, entry["objectives"].values()))
+            joint = joint or Archive((0.0,) * len(point))
+            joint.add(point, entry)
+    except ValueError as error:
+        raise InputError(f"{series.results.name}: {error}") from error
+    found = list(joint or ())
+    if len(found) * len(series.front) > _MOST_PAIRS:
+        raise InputError(f"{series.results.name}: fronts of {len(series.front):,} points are too large to be joined")
+    return [Found(entry, sum(bool((points >= point).all(axis=1).any()) for points in trials)) for point, entry in found]

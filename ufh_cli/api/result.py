@@ -15,7 +15,7 @@ from ufh_cli.analyses.markup import html_table, latex, markdown, summary_texts
 from ufh_cli.analyses.rows import difference_rows
 from ufh_cli.analyses.series import Series, call, split
 from ufh_cli.configuration.errors import InputError, nearest
-from ufh_cli.files import read_bytes
+from ufh_cli.files import home_expanded, read_bytes
 from ufh_cli.records.folder import CURVE_COLUMNS, Results, read_table
 
 
@@ -177,7 +177,7 @@ class Result:
 
         if kind not in KINDS:
             raise InputError(f"unknown kind of figure {kind!r}; {nearest(kind, KINDS)}")
-        target = self.path / f"{kind}.png" if out is None else Path(os.path.expanduser(os.fspath(out)))
+        target = self.path / f"{kind}.png" if out is None else home_expanded(out)
         if not target.suffix:
             raise InputError(f"{target} must be a file with an ending, such as figure.png, figure.pdf or figure.svg")
         KINDS[kind](call(self._some(), labels), target, Look(size, dpi, title))

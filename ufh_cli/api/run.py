@@ -23,6 +23,7 @@ from ufh_cli.configuration.request import read_request
 from ufh_cli.core.setup import Setup
 from ufh_cli.experiment.plan import make_experiment
 from ufh_cli.experiment.run import check_name, choose_name, run_experiment
+from ufh_cli.files import home_expanded
 from ufh_cli.machines.processes import INTERRUPTIONS
 from ufh_cli.records.folder import Results, find_folder
 
@@ -80,13 +81,13 @@ def run(
     given |= {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}
     given = {key: value for key, value in given.items() if value is not None and key not in (over or {})}
     given |= {key: _plain(value) for key, value in (set or {}).items()}
-    file = None if config is None else os.path.expanduser(os.fspath(config))
+    file = None if config is None else str(home_expanded(config))
     request = read_request(called, file, given, None, _swept(over or {}))
     experiment = make_experiment(*request, asked=(set or {}))
     experiment = replace(experiment, provenance=experiment.provenance | provenance_of(called))
     if experiment.parallel and given_setup(called) is not None:
         raise InputError(f"workers of their own processes need an installed setup; {called} is a notebook's: use jobs")
-    root = Path(os.path.expanduser(os.fspath(results)))
+    root = home_expanded(results)
     if name is not None:
         check_name(name)
     path = root / (name or choose_name(experiment, root))
@@ -110,7 +111,7 @@ def load(path: str | os.PathLike[str], results: str | os.PathLike[str] = "result
     ValueError
         When there are none, or they cannot be read.
     """
-    return Result([Results(find_folder(os.path.expanduser(os.fspath(path)), Path(results)))])
+    return Result([Results(find_folder(str(home_expanded(path)), home_expanded(results)))])
 
 
 def load_all(pattern: str | os.PathLike[str]) -> Result:
@@ -121,7 +122,7 @@ def load_all(pattern: str | os.PathLike[str]) -> Result:
     ValueError
         When there are none, or one of them cannot be read.
     """
-    folders = sorted(glob.glob(os.path.expanduser(os.fspath(pattern))))
+    folders = sorted(glob.glob(str(home_expanded(pattern))))
     found = [Path(folder) for folder in folders if os.path.isfile(os.path.join(folder, "experiment.toml"))]
     if not found:
         raise InputError(f"no folder of results matches {str(pattern)!r}")

@@ -13,14 +13,19 @@ from typing import Annotated, Any
 
 import typer
 
+from ufh_cli import files
+
 
 def home_expanded(path: Path | None) -> Path | None:
     """``~/results`` as the folder that is meant: after an equals sign, and in a variable, no shell has seen to it."""
-    return None if path is None else Path(os.path.expanduser(path))
+    try:
+        return None if path is None else files.home_expanded(path)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _text_expanded(text: str | None) -> str | None:
-    return None if text is None else os.path.expanduser(text)
+    return None if text is None else str(home_expanded(Path(text)))
 
 
 def figure_file(out: Path | None) -> Path | None:

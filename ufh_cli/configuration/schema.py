@@ -68,7 +68,7 @@ class CacheConfig(Section):
 class ProposalConfig(Section):
     """Methods 6 and 7: what fcm and tabulist do."""
 
-    max_tries: Whole = Field(default=100, ge=0)
+    max_tries: Whole = Field(default=100, ge=0, le=1_000_000)
     accumulate: bool = True
     max_seen: Whole = Field(default=10, ge=0)
 

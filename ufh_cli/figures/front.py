@@ -11,11 +11,13 @@ import numpy as np
 from ufh_cli.analyses.fronts import objective_names
 from ufh_cli.analyses.rerun import config_of
 from ufh_cli.analyses.series import Series
-from ufh_cli.core.front import ranks
+from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.setup import Landmark
 from ufh_cli.experiment.trials import make_setup
 from ufh_cli.figures.legend import handles, legend_below
 from ufh_cli.figures.style import DASHES, MARKERS, figure, labels_of, line_styles, notice_of
+
+_MOST_VALUES = 10**7  # of a trial at a point
 
 
 def plot_front(series: Sequence[Series], out: Path) -> None:
@@ -28,6 +30,8 @@ def plot_front(series: Sequence[Series], out: Path) -> None:
         styles = line_styles([one.technique for one in series])
         for one, label, (colour, dash, _) in zip(series, labels_of(series), styles, strict=True):
             fronts = [np.array([entry[:2] for entry in front]) for front in one.fronts()]
+            if not fronts:
+                raise InputError(f"{label}: there is no front")
             points = np.concatenate(fronts)
             axes.scatter(points[:, 0], points[:, 1], s=6, alpha=0.25, color=colour, linewidths=0)
             steps = attained_by_half(fronts)
@@ -63,11 +67,13 @@ def attained_by_half(fronts: Sequence[np.ndarray]) -> np.ndarray:
         Ascending in the first objective: from each on, the second that at least half of the trials reach.
     """
     grid = np.unique(np.concatenate([front[:, 0] for front in fronts]))
-    best = np.full((len(fronts), grid.size), -np.inf)
+    if grid.size * len(fronts) > _MOST_VALUES:
+        raise InputError(f"fronts of {len(fronts):,} trials with {grid.size:,} points are too large to be drawn")
+    best = np.empty((len(fronts), grid.size))
     for row, front in zip(best, fronts, strict=True):
-        for i, x in enumerate(grid):
-            reached = front[front[:, 0] >= x, 1]
-            row[i] = reached.max() if reached.size else -np.inf
+        ascending = front[np.argsort(front[:, 0])]
+        beyond = np.append(np.maximum.accumulate(ascending[::-1, 1])[::-1], -np.inf)  # from each point on
+        row[:] = beyond[np.searchsorted(ascending[:, 0], grid)]
     half = np.sort(best, axis=0)[len(fronts) - (len(fronts) + 1) // 2]
     corners = np.column_stack([grid, half])[np.isfinite(half)]
-    return corners[ranks(corners) == 0] if len(corners) else corners
+    return corners[np.append(corners[:-1, 1] > corners[1:, 1], True)] if len(corners) else corners

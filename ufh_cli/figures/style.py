@@ -296,6 +296,9 @@ def _pyplot() -> Any:
 
 def _save(fig: Any, out: Path, *, grow: bool) -> None:
     try:
+        _show_texts(fig)  # matplotlib looks for the ticks here, and refuses numbers that are too far out
+        _fit_descriptions(fig, grow=grow)
+        _fold_labels(fig)
         out.parent.mkdir(parents=True, exist_ok=True)
         _show_texts(fig)
         _fit_descriptions(fig, grow=grow)

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TextIO
 
+from ufh_cli.files import home_expanded
 from ufh_cli.library.sqlite import connect, trim, trim_bytes
 
 
@@ -94,7 +95,7 @@ def export(path: str | os.PathLike[str], out: TextIO) -> int:
 
 
 def _existing(path: str | os.PathLike[str]) -> Path:
-    path = Path(path).expanduser()
+    path = home_expanded(path)
     if not path.exists():
         raise ValueError(f"there is no file {path}")
     return path

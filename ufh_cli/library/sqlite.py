@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from ufh_cli.files import home_expanded
 from ufh_cli.library.memory import Answer, Cache
 from ufh_cli.library.policy import Policy
 from ufh_cli.library.values import from_json, to_json
@@ -107,7 +108,7 @@ class SqliteCache:
             raise ValueError(f"max_bytes must be at least {_FEWEST_BYTES:,}, got {max_bytes}")
         if not lease > 0:
             raise ValueError(f"lease must be above 0, got {lease}")
-        self.path = Path(path).expanduser()
+        self.path = home_expanded(path)
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         self.lease = lease

@@ -72,16 +72,15 @@ class Guidance:
         accuracy: float = 1.0,
         cost: float = 0.0,
     ) -> None:
-        for name, whole, least in (
-            ("tries", tries, 1),
-            ("window", window, 10),
-            ("refit", refit, 1),
-            ("warmup", warmup, 10),
+        for name, whole, least, most in (
+            ("tries", tries, 1, 100_000),  # mutations that are made and held at once
+            ("window", window, 10, 20_000),  # rows of features that are kept
+            ("refit", refit, 1, 1 << 63),
+            ("warmup", warmup, 10, 1 << 63),
         ):
-            if whole < least:
-                raise ValueError(f"guided.{name} must be at least {least}, got {whole}")
-        if window > 20_000:
-            raise ValueError(f"guided.window must be at most 20,000, got {window}")
+            if not least <= whole <= most:
+                limits = f"at least {least}" if whole < least else f"at most {most:,}"
+                raise ValueError(f"guided.{name} must be {limits}, got {whole}")
         for name, share in (("quantile", quantile), ("epsilon", epsilon), ("accuracy", accuracy)):
             if not 0.0 <= share <= 1.0:
                 raise ValueError(f"guided.{name} must be between 0 and 1, got {share}")

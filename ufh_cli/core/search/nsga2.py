@@ -11,6 +11,8 @@ from ufh_cli.core.front import crowding_distances, ranks
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
 
+_LARGEST_POPULATION = 5_000  # ranks of three objectives take a matrix of all pairs of it and its children
+
 
 class Nsga2(SearchMethod):
     """NSGA-II (Deb et al. 2002), without crossover, for one process or many.
@@ -57,10 +59,10 @@ class Nsga2(SearchMethod):
         copies: float = 0.0,
         unique_keys: bool = False,
     ) -> None:
-        if population_size < 1:
-            raise ValueError(f"population_size must be at least 1, got {population_size}")
-        if children < 0:
-            raise ValueError(f"children must be at least 0, got {children}")
+        if not 1 <= population_size <= _LARGEST_POPULATION:
+            raise ValueError(f"population_size must be from 1 to {_LARGEST_POPULATION:,}, got {population_size}")
+        if not 0 <= children <= _LARGEST_POPULATION:
+            raise ValueError(f"children must be from 0 to {_LARGEST_POPULATION:,}, got {children}")
         if parents not in ("tournament", "elites"):
             raise ValueError(f'parents must be "tournament" or "elites", got {parents!r}')
         if not 0.0 <= copies <= 1.0:

@@ -12,6 +12,7 @@ from ufh_cli.core.search.base import Individual, SearchMethod
 from ufh_cli.core.search.plateau import Plateau
 
 Winner = Callable[[np.ndarray, int, int], int]
+_LARGEST_POPULATION = 10_000_000
 
 
 class RegularizedEvolution(SearchMethod):
@@ -99,9 +100,9 @@ def compiled_winner() -> Winner:
 
 
 def check_population(population_size: int, tournament_size: int) -> None:
-    """Raise `ValueError` unless 1 <= tournament_size <= population_size."""
-    if population_size < 1:
-        raise ValueError(f"population_size must be at least 1, got {population_size}")
+    """Raise `ValueError` unless 1 <= tournament_size <= population_size, of which there is room for so many."""
+    if not 1 <= population_size <= _LARGEST_POPULATION:
+        raise ValueError(f"population_size must be from 1 to {_LARGEST_POPULATION:,}, got {population_size}")
     if not 1 <= tournament_size <= population_size:
         raise ValueError(
             f"tournament_size must be between 1 and population_size ({population_size}), got {tournament_size}"
