@@ -13,6 +13,7 @@ import xxhash
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.workers import Job
+from ufh_cli.files import home_expanded
 from ufh_cli.library.policy import Policy
 from ufh_cli.library.sqlite import SqliteCache, connect
 from ufh_cli.records.outcome import FINISHED, Outcome
@@ -41,7 +42,7 @@ class SharedCache:
     """
 
     def __init__(self, path: Path, setup: Setup, same: Mapping[str, Any]) -> None:
-        path = path.expanduser()
+        path = home_expanded(path)
         self._cache = SqliteCache(path)
         self._setup = setup
         text = json.dumps(same, sort_keys=True)
