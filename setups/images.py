@@ -78,7 +78,9 @@ def keras_images(name: str) -> dict[str, Any]:
 def image_path(source: str, names: Iterable[str]) -> Path:
     """The file or folder that `source` is; `ValueError` in one line, with `names` that would do, when it is none."""
     path = home_expanded(source)
-    if not os.path.exists(path):  # Path.exists raises on names that are too long
+    if not source or not os.path.exists(
+        path
+    ):  # Path("") is the folder one is in; Path.exists raises on names that are too long
         raise ValueError(f"images {source!r} are neither a file nor a folder; {nearest(source, names)}")
     return path
 

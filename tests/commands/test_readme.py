@@ -40,7 +40,7 @@ NOT_RUN = {
     "ufh report CLAIMS.toml": "stands for a name; test_report.py",
     "ufh report FOLDER": "stands for a name; test_report.py",
     "ufh calibrate SETUP": "stands for a name; test_calibrate.py",
-    "ufh cache show": "a file that the reader made; test_cache_command.py",
+    "ufh cache": "a file that the reader made; test_cache_command.py",
 }
 """Why."""
 
