@@ -250,11 +250,18 @@ class SimulatedWorkers:
             job.cost += evaluation[1]
         self.idle -= 1
         self.busy += 1
-        heapq.heappush(self._events, (self._now + job.cost, job.number, job))
+        if self.count == 1:
+            self._only = job
+        else:
+            heapq.heappush(self._events, (self._now + job.cost, job.number, job))
 
     def next(self) -> Job:
         self.idle += 1
         self.busy -= 1
+        if self.count == 1:  # the serial search needs no queue
+            job = self._only
+            self.clock += job.cost
+            return job
         self._now, _, job = heapq.heappop(self._events)
         self.clock = self.count * self._now
         return job
