@@ -25,7 +25,8 @@ import numpy as np
 from peer_nasbench import load_peer, load_peer_with_torch
 
 from setups.nasbench import NasBench
-from setups.nasbench.space import OPS, describe, from_matrix_ops
+from setups.nasbench.enumeration import OPS
+from setups.nasbench.text import describe, from_matrix_ops
 from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.hashing import functional_key
 from ufh_cli.core.rng import Rng

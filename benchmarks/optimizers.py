@@ -3,27 +3,32 @@
     python benchmarks/optimizers.py [--candidates N] [--no-search]
 
 prints microseconds of processor time a proposal (mutation, structural key, functional key) on programs of a search,
-milliseconds an evaluation, the interpreter's step against torch's and optax' own AdamW where they are installed, and a
+milliseconds an evaluation, training against torch and optax with the exported program where they are installed, and a
 search in which every candidate is evaluated: the hits of both keys, those that are wrong, and the redundant statements.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from setups.optimizers import Optimizers
-from setups.optimizers.execute import run
+from setups.optimizers.baselines import baseline
+from setups.optimizers.export import optax_text, torch_text
+from setups.optimizers.kernel import draw_batch, schedule, start_weights, train
 from setups.optimizers.known import known_program
 from setups.optimizers.program import Program, size
+from setups.optimizers.tasks import make_task
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 
 MANTISSA_BITS = 26
-WEIGHTS, STEPS = 1210, 200  # of the comparison with torch and optax
 
 
 def _microseconds(call: Callable[[], object], repeats: int) -> float:
@@ -68,49 +73,90 @@ def speed_rows(setup: Optimizers) -> Iterator[str]:
 
 
 def peer_rows() -> Iterator[str]:
-    """The same program, AdamW on the same gradients, in torch and optax."""
-    rng = np.random.default_rng(0)
-    weights, gradients = rng.standard_normal(WEIGHTS), rng.standard_normal((STEPS, WEIGHTS))
-    rates = np.ones(STEPS)
-    program = known_program("adamw")
-    ours = _microseconds(lambda: run(program, weights, gradients, rates), 20) / STEPS
-    yield f"a step of AdamW on {WEIGHTS} weights: ours {ours:.2f} microseconds"
-    try:
-        import torch
-    except ImportError:
-        yield "  torch is not installed"
-    else:
-        torch.set_num_threads(1)
-        w, g = torch.nn.Parameter(torch.tensor(weights)), torch.tensor(gradients)
-        adamw = torch.optim.AdamW([w], lr=1e-3)
+    """AdamW as given trains the same network from the same start on the same batches, in torch and in jax."""
+    task, program = make_task("mlp"), known_program("adamw")
+    peak, rates = baseline("mlp").peak, np.empty(task.steps)
+    weights, word = start_weights(task.offset, task.scale, np.uint64(5))
+    batches = np.empty((task.steps, task.batch), dtype=np.int64)
+    for t, batch in enumerate(batches):
+        rates[t] = schedule(t, task.steps, peak)
+        word = draw_batch(batch, len(task.x), np.uint64(word))
+    given = (task.x[batches], task.y[batches].astype(np.int64), rates)
+    losses = np.empty(task.steps)
 
-        def steps() -> None:
-            for one in g:
-                w.grad = one
-                adamw.step()
+    def ours() -> np.ndarray:
+        train(program, *task.data(), task.steps, task.batch, peak, np.uint64(5), losses)
+        return losses
 
-        peer = _microseconds(steps, 3) / STEPS
-        yield f"  torch.optim.AdamW {peer:.1f}, {peer / ours:.0f} times ours"
-    try:
-        import jax
-        import optax
-    except ImportError:
-        yield "  optax is not installed"
-    else:
-        transformation = optax.adamw(1e-3)
-        update = jax.jit(transformation.update)
-        start = jax.numpy.asarray(weights)
-        given = [jax.numpy.asarray(one) for one in gradients]
+    took = _microseconds(ours, 10) / task.steps
+    yield f"a step of training, {task.weights} weights, batches of {task.batch}: ours {took:.1f} microseconds"
+    for name, text, prepare in (("torch", torch_text, torch_training), ("optax", optax_text, optax_training)):
+        module = ModuleType("found")
+        try:
+            exec(text(program), module.__dict__)
+            training = prepare(module, weights, given)
+        except ImportError as error:
+            yield f"  {name}: {error.name} is not installed"
+            continue
+        np.testing.assert_allclose(training(), ours(), rtol=1e-6)
+        peer = _microseconds(training, 3) / task.steps
+        yield f"  {name} {peer:.1f}, {peer / took:.0f} times ours"
 
-        def optax_steps() -> None:
-            params, state = start, transformation.init(start)
-            for one in given:
-                change, state = update(one, state, params)
-                params = params + change
-            params.block_until_ready()
 
-        peer = _microseconds(optax_steps, 3) / STEPS
-        yield f"  optax.adamw, compiled, {peer:.1f}, {peer / ours:.0f} times ours"
+def torch_training(module: ModuleType, weights: np.ndarray, given: tuple[np.ndarray, ...]) -> Callable[[], np.ndarray]:
+    """Trains with the exported optimizer and autograd, on one thread; returns the losses."""
+    import torch
+
+    torch.set_num_threads(1)
+    x, y, rates = torch.tensor(given[0]), torch.tensor(given[1]), given[2].tolist()
+
+    def training() -> np.ndarray:
+        shapes = ((64, 16), (16,), (16, 10), (10,))
+        parts = torch.tensor(weights).split([math.prod(shape) for shape in shapes])
+        a, b, c, d = (torch.nn.Parameter(part.reshape(s).clone()) for part, s in zip(parts, shapes, strict=True))
+        optimizer = module.FoundOptimizer([a, b, c, d])
+        losses = []
+        for images, labels, rate in zip(x, y, rates, strict=True):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(torch.tanh(images @ a + b) @ c + d, labels)
+            loss.backward()
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+            losses.append(loss.item())
+        return np.array(losses)
+
+    return training
+
+
+def optax_training(module: ModuleType, weights: np.ndarray, given: tuple[np.ndarray, ...]) -> Callable[[], np.ndarray]:
+    """Trains with the exported transformation, a compiled step at a time; returns the losses."""
+    import jax
+    import optax
+
+    jax.config.update("jax_enable_x64", True)
+    x, y, rates = (jax.numpy.asarray(array) for array in given)
+    transformation = module.found_optimizer(lambda count: rates[count])
+
+    def loss_of(flat: Any, images: Any, labels: Any) -> Any:
+        a, b, c, d = jax.numpy.split(flat, [1024, 1040, 1200])
+        logits = jax.numpy.tanh(images @ a.reshape(64, 16) + b) @ c.reshape(16, 10) + d
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+    @jax.jit
+    def step(flat: Any, state: Any, images: Any, labels: Any) -> Any:
+        loss, gradient = jax.value_and_grad(loss_of)(flat, images, labels)
+        change, state = transformation.update(gradient, state, flat)
+        return optax.apply_updates(flat, change), state, loss
+
+    def training() -> np.ndarray:
+        flat = jax.numpy.asarray(weights)
+        state, losses = transformation.init(flat), []
+        for images, labels in zip(x, y, strict=True):
+            flat, state, loss = step(flat, state, images, labels)
+            losses.append(loss)
+        return np.array(losses)
+
+    return training
 
 
 def search_rows(setup: Optimizers, candidates: int, population_size: int = 200) -> Iterator[str]:

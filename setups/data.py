@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 Progress = Callable[[int, int | None], None]
 """Takes what is done and what there is to do, in steps or bytes."""
@@ -29,24 +27,6 @@ def data_directory() -> Path:
     from platformdirs import user_data_dir
 
     return Path(user_data_dir("ufh", appauthor=False))
-
-
-def open_regular(path: str | Path) -> BinaryIO:
-    """The file at `path`, open for reading bytes; anything but a regular file is refused rather than waited for.
-
-    Raises
-    ------
-    ValueError
-        It is a pipe, a device or a folder, or a link to one.
-    OSError
-        It cannot be opened.
-    """
-    # A pipe that no one writes to would hold up an opening that waits.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ValueError(f"{path} is no regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def check_length(text: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import math
+import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from setups.data import data_directory, open_regular
-from setups.images import MOST_BYTES, Arrays, npz_images
+from setups.data import data_directory
+from setups.images import MOST_BYTES, Arrays, check_labelled, npz_images
+from ufh_cli.files import reading
 
 IDX_FILES = {
     "x_train": "train-images-idx3-ubyte",
@@ -23,8 +26,6 @@ DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its files."""
 
 _UNSIGNED_BYTES = 8  # the code of the type in IDX files
-
-_LARGEST_LABEL = 999  # a class each, and a row of weights
 
 
 def kept_images(source: str) -> Arrays | None:
@@ -54,7 +55,9 @@ def read_image_files(path: Path) -> Arrays:
         With one clear line, when there are none, or they are damaged or do not fit.
     """
     if path.is_dir() and any(path.glob("*-ubyte*")):
-        arrays = {key: _read_idx(_idx_file(path, name)) for key, name in IDX_FILES.items()}
+        arrays: Arrays = {}
+        for key, name in IDX_FILES.items():
+            arrays[key] = _read_idx(_idx_file(path, name), MOST_BYTES - sum(array.nbytes for array in arrays.values()))
         try:
             return _checked(arrays)
         except ValueError as error:
@@ -69,22 +72,26 @@ def _idx_file(folder: Path, name: str) -> Path:
     raise ValueError(f"there is no file {name}.gz in {folder}")
 
 
-def _read_idx(file: Path) -> np.ndarray:
+def _read_idx(file: Path, most: int) -> np.ndarray:
+    """The bytes of a file as an array; of a small one that unpacks to any size no more than it says it has."""
     try:
-        with open_regular(file) as stream, gzip.open(stream) if file.suffix == ".gz" else stream as unpacked:
-            content = unpacked.read(MOST_BYTES + 1)  # a small file can unpack to any size
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # OSError: also no gzip, or a wrong checksum
-        raise ValueError(f"cannot read {file}: {error}") from None
-    sides = content[3] if len(content) > 3 else 0
-    header = 4 + 4 * sides
-    if len(content) < header or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTES or not sides:
-        raise ValueError(f"cannot use {file}: it is no IDX file of bytes")
-    shape = tuple(int(side) for side in np.frombuffer(content, dtype=">u4", count=sides, offset=4))
-    if len(content) - header != np.prod(shape, dtype=object):
-        raise ValueError(f"cannot use {file}: its shape is {shape}, but it has {len(content) - header:,} values")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+        with reading(file, None) as stream, gzip.open(stream) if file.suffix == ".gz" else stream as unpacked:
+            start = unpacked.read(4)
+            if len(start) < 4 or start[:3] != bytes((0, 0, _UNSIGNED_BYTES)) or not start[3]:
+                raise ValueError("it is no IDX file of bytes")
+            shape = struct.unpack(f">{start[3]}I", unpacked.read(4 * start[3]))
+            size = math.prod(shape)
+            if size > most:
+                raise ValueError(f"it says that it has {size:,} values, more than {most:,}")
+            content = unpacked.read(size + 1)
+            if len(content) != size:
+                number = f"{len(content):,}" if len(content) < size else "more"
+                raise ValueError(f"its shape is {shape}, but it has {number} values")
+            return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+    except (ValueError, struct.error) as error:
+        raise ValueError(f"cannot use {file}: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:  # OSError: also no gzip, or a wrong checksum
+        raise ValueError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _checked(arrays: Mapping[str, np.ndarray]) -> Arrays:
@@ -96,12 +103,9 @@ def _checked(arrays: Mapping[str, np.ndarray]) -> Arrays:
         if x not in arrays or y not in arrays:
             raise ValueError(f"there is only one of {x} and {y}")
         images, labels = arrays[x], arrays[y].ravel()
-        if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
-            raise ValueError(f"images must be numbers and labels whole ones, not {images.dtype} and {labels.dtype}")
-        if images.ndim not in (3, 4) or len(images) != len(labels) or not len(images):
-            raise ValueError(f"{len(labels)} labels for images of {images.shape}")
-        if not np.isfinite(images).all() or labels.min() < 0 or labels.max() > _LARGEST_LABEL:
-            raise ValueError(f"pixels must be finite and labels from 0 to {_LARGEST_LABEL:,}")
+        check_labelled(images, labels)
+        if images.ndim not in (3, 4):
+            raise ValueError(f"{len(labels)} labels for images of shape {images.shape}")
         found |= {x: images, y: labels}
     if not found:
         raise ValueError(f"it has no arrays x_train and y_train, only {', '.join(arrays)}")

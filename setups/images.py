@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from setups.data import open_regular
 from setups.tensorflow_runtime import load_tensorflow
 from ufh_cli.core.names import nearest
+from ufh_cli.files import reading
 
 Arrays = dict[str, np.ndarray]
 
@@ -26,8 +26,11 @@ REMEDIES = {
 }
 """Of what keras can load: how to do without it."""
 
-MOST_BYTES = 2 << 30
-"""So large may the images of a file be once they are unpacked."""
+MOST_BYTES = 800_000_000
+"""So large may the images of a file or folder be once they are unpacked (CIFAR-10 in float32 has 737 million)."""
+
+_MOST_CLASSES = 1000  # a row of weights each, and a task for each pair of them
+_MOST_MEMBERS = 100  # of a file; four are made use of
 
 _SECONDS = 30.0  # without a sign of the host
 
@@ -92,34 +95,55 @@ def npz_images(path: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
         raise ValueError(f"there are no images at {path}: it is neither an .npz file nor a folder of them")
-    parts = [_read(file, checked) for file in files]
+    left, parts = MOST_BYTES, []
+    for file in files:
+        parts.append(_read(file, checked, left))
+        left -= sum(array.nbytes for array in parts[-1].values())
     shapes = {array.shape[1:] for part in parts for array in part.values() if array.ndim > 1}
     if len(shapes) > 1:
         raise ValueError(f"the images in {path} have different shapes: {', '.join(map(str, sorted(shapes)))}")
+    if len(parts) == 1:
+        return parts[0]  # a copy would take as much memory again
     keys = dict.fromkeys(key for part in parts for key in part)
     return {key: np.concatenate([part[key] for part in parts if key in part]) for key in keys}
 
 
-def _read(file: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays]) -> Arrays:
+def check_labelled(images: np.ndarray, labels: np.ndarray) -> None:
+    """`ValueError` in one line unless there is a whole number, the class, for each of `images`, which are numbers."""
+    if images.dtype.kind not in "uif" or labels.dtype.kind not in "ui":
+        raise ValueError(f"images must be numbers and labels whole numbers, not {images.dtype} and {labels.dtype}")
+    if len(images) != len(labels) or not images.size:
+        raise ValueError(f"{len(labels)} labels for images of shape {images.shape}")
+    # Extremes are not finite where any pixel is not; asking each pixel would take a byte for it.
+    if not np.isfinite(images.min()) or not np.isfinite(images.max()):
+        raise ValueError("pixels must be finite")
+    if labels.min() < 0 or labels.max() >= _MOST_CLASSES:
+        raise ValueError(f"labels must be from 0 to {_MOST_CLASSES - 1}, not {labels.min()} to {labels.max()}")
+
+
+def _read(file: Path, checked: Callable[[Mapping[str, np.ndarray]], Arrays], most: int) -> Arrays:
     try:
-        with open_regular(file) as stream:
+        with reading(file, None) as stream:
             if not zipfile.is_zipfile(stream):  # numpy would read it as something else, for instance as .npy
                 raise ValueError("it is no .npz archive, as numpy.savez writes them")
             with zipfile.ZipFile(stream) as archive:
-                _check_members(archive)
+                _check_members(archive, most)
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as arrays:
                 return checked(arrays)
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:  # Runtime: encrypted
-        raise ValueError(f"cannot use the images in {file}: {error}") from None
+        said = getattr(error, "strerror", None) or error
+        raise ValueError(f"cannot use the images in {file}: {said}") from None
 
 
-def _check_members(archive: zipfile.ZipFile) -> None:
+def _check_members(archive: zipfile.ZipFile, most: int) -> None:
     """Refuse what would take all memory, by what the members say of themselves; zipfile reads no more than that."""
     members = archive.infolist()
+    if len(members) > _MOST_MEMBERS:
+        raise ValueError(f"it has {len(members):,} members, more than {_MOST_MEMBERS}")
     size = sum(member.file_size for member in members)
-    if size > MOST_BYTES:
-        raise ValueError(f"it unpacks to {size:,} bytes, more than {MOST_BYTES:,}")
+    if size > most:
+        raise ValueError(f"it unpacks to {size:,} bytes, more than {most:,}")
     for member in members:
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{member.filename} is compressed in a way that numpy.savez never uses")

@@ -54,6 +54,13 @@ def test_how_to_cite_and_what_changed_is_told(name):
     assert __version__ in (ROOT / name).read_text(encoding="utf-8")
 
 
+def test_addresses_are_those_that_are_cited():
+    assert PROJECT["urls"]
+    for address in PROJECT["urls"].values():
+        assert f'url: "{address}"' in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "arXiv:" + PROJECT["urls"]["Paper"].rpartition("/")[2] in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_package_runs_where_another_setups_folder_lies(tmp_path):
     """`python -m` and notebooks look first into the folder where they are."""
     theirs = tmp_path / "setups"

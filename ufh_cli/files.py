@@ -15,18 +15,19 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _MEGABYTE = 1 << 20
 LARGEST = 1024 * _MEGABYTE
 LONGEST_LINE = 64 * _MEGABYTE
-_HARMLESS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
+# A pipe that no one writes to would hold up an opening that waits; Windows would translate the ends of lines.
+_HARMLESS = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"))
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 @contextmanager
-def reading(path: Path, largest: int | None = LARGEST) -> Iterator[BinaryIO]:
+def reading(path: Path, largest: int | None = LARGEST) -> Iterator[BufferedReader]:
     """A regular file to read, of up to `largest` bytes; links are followed, for reading does no harm."""
     file = os.open(path, os.O_RDONLY | _HARMLESS)
     with os.fdopen(file, "rb") as stream:
@@ -76,14 +77,15 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, lambda part: put(part, text.encode(errors="backslashreplace")))
 
 
-def write_whole(path: Path, write: Callable[[int], None]) -> None:
+def write_whole(path: Path, write: Callable[[int], None], unfinished: str = ".part") -> None:
     """Have `write` fill a new file, which then takes the place of `path`: the whole of it, or nothing.
 
-    The new file has `write` given as a descriptor. It lies beside `path` under a name of its own, made exclusively:
-    what lies there already, from a crash or as a trap, is taken away and not written to.
+    `write` gets the new file as a descriptor. It lies beside `path`, its name longer by `unfinished` (where several
+    processes write the same, each has its own), and is made exclusively: what lies there already, from a crash or as a
+    trap, is taken away and not written to.
     """
     check_target(path)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(path.name + unfinished)
     with suppress(FileNotFoundError):
         part.unlink()
     file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _HARMLESS, 0o666)

@@ -38,7 +38,9 @@ _PATIENCE = 500  # mutations
 def check_proposals_are_reproducible(make_setup: MakeSetup) -> None:
     """The same stream gives the same candidates and mutations, in another instance too."""
     first, second = (_walk(make_setup(), Rng.from_seed(1)) for _ in range(2))
-    assert _all_same(first, second), "the same random stream gave different candidates"
+    assert _all_same(first, second), (
+        "the same random stream gave different candidates: all randomness must come from rng"
+    )
     other = _walk(make_setup(), Rng.from_seed(2))
     assert not _all_same(first, other), "different random streams gave the same candidates"
 
@@ -98,15 +100,21 @@ def check_evaluations(make_setup: MakeSetup) -> None:
     found = []
     for number, candidate in enumerate(candidates[:_EVALUATED]):
         evaluation = setup.evaluate(candidate, Rng.from_word(number))
+        assert isinstance(evaluation, Evaluation), (
+            f"evaluate returned a {type(evaluation).__name__}, not an Evaluation(fitness, cost)"
+        )
         fitness, cost = evaluation.fitness, evaluation.cost
         found.append(evaluation)
         assert isinstance(fitness, (float, np.floating)), f"the fitness is a {type(fitness).__name__}, not a float"
-        assert 0 < cost < math.inf, f"the cost of an evaluation is {cost}"
+        assert isinstance(cost, (int, float, np.number)), f"the cost is a {type(cost).__name__}, not a number"
+        assert 0 < cost < math.inf, f"the cost of an evaluation is {cost}, but must be above 0"
         unseen = setup.reevaluate(candidate, Rng.from_word(number))
         assert isinstance(unseen, (float, np.floating)), f"reevaluate returned a {type(unseen).__name__}, not a float"
     for number, candidate in reversed(list(enumerate(candidates[:_EVALUATED]))):
         again = fresh.evaluate(candidate, Rng.from_word(number))
-        assert _same_evaluation(again, found[number]), "the same seed gave another evaluation"
+        assert _same_evaluation(again, found[number]), (
+            "evaluate found something else with the same stream: all its randomness must come from rng"
+        )
     assert _all_same(_walk(setup, Rng.from_seed(7)), candidates), "after evaluations the setup proposes otherwise"
 
 
@@ -183,7 +191,7 @@ def check_tasks(make_setup: MakeSetup) -> None:
 
 
 def check_descriptions(make_setup: MakeSetup) -> None:
-    """`describe` tells something; where `parse` exists, it reads it back to the same behaviour."""
+    """`describe` tells something that `parse`, where there is one, reads back; redundancy is a fraction or unknown."""
     setup = make_setup()
     key = _plain_keys(setup)
     reads = type(setup).parse is not Setup.parse
@@ -193,6 +201,8 @@ def check_descriptions(make_setup: MakeSetup) -> None:
         assert text.strip(), "describe returned no text"
         if reads:
             assert key(setup.parse(text)) == key(candidate), f"parse reads another candidate from {text!r}"
+        redundant = setup.redundancy(candidate)
+        assert redundant != redundant or 0.0 <= redundant <= 1.0, f"redundancy is {redundant}, which is no fraction"
 
 
 def check_structural_keys(make_setup: MakeSetup) -> None:
@@ -208,7 +218,7 @@ def check_structural_keys(make_setup: MakeSetup) -> None:
 
 
 def check_graphs(make_setup: MakeSetup) -> None:
-    """Where candidates have graphs, these are well formed, depend on the candidate alone, and not all are alike."""
+    """Where candidates have graphs, these are well formed, depend on the candidate alone, and differ."""
     setup, fresh = make_setup(), make_setup()
     if not setup.operations:
         return
@@ -222,7 +232,10 @@ def check_graphs(make_setup: MakeSetup) -> None:
     except ValueError as error:
         raise AssertionError(str(error)) from error
     assert np.array_equal(rows, again), "the graph of a candidate changed, or another instance tells another"
-    assert len(np.unique(rows, axis=0)) > 1, f"the graphs of {len(candidates)} candidates are all alike"
+    rng, candidate, steps = Rng.from_seed(15), candidates[-1], 0
+    while np.array_equal(GraphColumns(setup).of([candidate])[0], rows[0]) and steps < _PATIENCE:  # as for outputs
+        candidate, steps = setup.mutate(candidate, rng), steps + 1
+    assert steps < _PATIENCE, f"after {steps} mutations a candidate still has the graph of another"
     if setup.few_structures:
         of_structure: dict[Any, bytes] = {}
         for candidate, row in zip(candidates, rows, strict=True):

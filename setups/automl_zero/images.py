@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from setups.images import Arrays, digits, image_path, keras_images, npz_images
+from setups.images import Arrays, check_labelled, digits, image_path, keras_images, npz_images
 
 _IMAGE_KEYS = (("x_train", "y_train"), ("x", "y"), ("images", "labels"))
 
@@ -50,10 +50,7 @@ def _checked(arrays: Mapping[str, np.ndarray]) -> Arrays:
     if keys is None:
         raise ValueError(f"it has no arrays x_train and y_train, only {', '.join(arrays)}")
     images, labels = arrays[keys[0]], arrays[keys[1]].ravel()
-    if images.ndim < 2 or len(images) != len(labels) or not len(images):
+    check_labelled(images, labels)
+    if images.ndim < 2:
         raise ValueError(f"{len(labels)} labels for images of shape {images.shape}")
-    if images.dtype.kind not in "uif" or not np.isfinite(images).all():
-        raise ValueError("images must be finite numbers")
-    if labels.dtype.kind not in "ui":
-        raise ValueError(f"labels must be whole numbers, got {labels.dtype}")
     return {"images": images.reshape(len(images), -1), "labels": labels}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
-from setups.automl_zero import effects
+from setups.automl_zero import effects, graph
 from setups.automl_zero.block import TaskBlock, combined, lanes_for, table_size
 from setups.automl_zero.examples import NEURAL_NETWORK
 from setups.automl_zero.images import load_images
@@ -25,6 +25,7 @@ from setups.automl_zero.tasks import (
     search_pairs,
 )
 from setups.automl_zero.text import format_program, parse_program
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
@@ -32,6 +33,16 @@ from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives
 TASKS = ("binary", "linear", "nn2")
 _COSTS: tuple[float, ...] = tuple(COSTS.tolist())
 _MOST_BYTES = 4 * 2**30  # of data, and of what a program works on
+
+
+class _Sizes(TypedDict):
+    """Of the tasks of the search, or of those held out: how many, F, examples of each, and which."""
+
+    count: int
+    features: int
+    train: int
+    valid: int
+    seed: int
 
 
 class AutoMLZero(Setup[Program]):
@@ -99,6 +110,7 @@ class AutoMLZero(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "examples"
+    operations: ClassVar[tuple[str, ...]] = graph.NAMES
 
     def __init__(
         self,
@@ -155,25 +167,28 @@ class AutoMLZero(Setup[Program]):
         _check_hurdle(hurdle_tasks, hurdle_fitness, tasks)
         _in_range("task_seed", task_seed, 0, 2**63 - 1)
         _in_range("train_budget", train_budget, 0.0, 1e9)
-        sizes = {"features": features, "train": train_examples, "valid": valid_examples, "seed": task_seed}
-        held_sizes = sizes | {
-            "train": heldout_train_examples or train_examples,
-            "valid": heldout_valid_examples or valid_examples,
-        }
-        _check_bytes((tasks, sizes), (heldout_tasks, held_sizes), self.space.memory.matrices)
-        self.search_tasks, self.held_out_tasks = _make_tasks(task, images, (tasks, sizes), (heldout_tasks, held_sizes))
-
-        classification = task == "binary"
-        self._block = TaskBlock(self.search_tasks, classification=classification)
-        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        search = _Sizes(count=tasks, features=features, train=train_examples, valid=valid_examples, seed=task_seed)
+        held_out = search.copy()
+        held_out["count"] = heldout_tasks
+        held_out["train"] = heldout_train_examples or train_examples
+        held_out["valid"] = heldout_valid_examples or valid_examples
+        self._make_blocks(task, images, search, held_out, hurdle_tasks)
         self.staged = hurdle_tasks > 0
         self.tasks = 0 if self.staged else tasks
-        self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._hash_examples = hash_examples
         self.hash_cost = float(2 * hash_examples * tasks)
         self._cost_limit = train_budget * program_cost(parse_program(NEURAL_NETWORK, Memory(5, 9, 2)), train_examples)
         # Below about a millisecond an evaluation is repeated sooner than it is looked up in a journal.
         self.costly = tasks * epochs * (train_examples + valid_examples) >= 20_000
+
+    def _make_blocks(self, task: str, images: str, search: _Sizes, held_out: _Sizes, hurdle_tasks: int) -> None:
+        """The tasks of the search and those held out, and what programs are run on."""
+        _check_bytes(search, held_out, self.space.memory.matrices)
+        classification = task == "binary"
+        self.search_tasks, self.held_out_tasks = _make_tasks(task, images, search, held_out)
+        self._block = TaskBlock(self.search_tasks, classification=classification)
+        self._held_out_block = TaskBlock(self.held_out_tasks, classification=classification)
+        self._hurdle_blocks = _hurdle_blocks(self.search_tasks, hurdle_tasks, classification)
         self._data_name = f"{task}:{images}" if classification else task
 
     def random_candidate(self, rng: Rng) -> Program:
@@ -295,6 +310,10 @@ class AutoMLZero(Setup[Program]):
         """The live instructions, whatever addresses are called; and whether the train budget refuses the program."""
         return structure(candidate, self._block.features), self._refused(candidate)
 
+    def graph(self, candidate: Program) -> Graph:
+        """The live instructions: who writes what another reads."""
+        return graph.program_graph(candidate)
+
     def fingerprint(self) -> str:
         """The kind of the tasks and a digest of all their data."""
         return f"{self._data_name}:{data_fingerprint([*self.search_tasks, *self.held_out_tasks])}"
@@ -324,11 +343,12 @@ def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: i
     _in_range(f"{prefix}valid_examples", valid_examples, fewest_examples, 10**8)
 
 
-def _check_bytes(search: tuple[int, dict[str, int]], held_out: tuple[int, dict[str, int]], matrices: int) -> None:
+def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
     """Check that the data of all tasks, and matrices and random numbers in the kernel, are not too large."""
-    features = search[1]["features"]
-    rows = sum(count * (sizes["train"] + sizes["valid"]) for count, sizes in (search, held_out))
-    working = lanes_for(features, max(search[0], held_out[0])) * features**2 * (matrices + 1) + 2 * table_size(features)
+    features = search["features"]
+    rows = sum(sizes["count"] * (sizes["train"] + sizes["valid"]) for sizes in (search, held_out))
+    lanes = lanes_for(features, max(search["count"], held_out["count"]))
+    working = lanes * features**2 * (matrices + 1) + 2 * table_size(features)
     for what, numbers, remedy in (
         ("the tasks' data", rows * (features + 1), "fewer tasks, train_examples, valid_examples or features"),
         ("a program's matrices", working, "fewer features or matrices in memory"),
@@ -345,19 +365,14 @@ def _check_hurdle(hurdle_tasks: int, hurdle_fitness: float, tasks: int) -> None:
         raise ValueError("hurdle_fitness needs hurdle_tasks above 0: the first stage that must reach it")
 
 
-def _make_tasks(
-    task: str, images: str, search: tuple[int, dict[str, int]], held_out: tuple[int, dict[str, int]]
-) -> tuple[list[Task], list[Task]]:
+def _make_tasks(task: str, images: str, search: _Sizes, held_out: _Sizes) -> tuple[list[Task], list[Task]]:
     """The tasks of the search and the held-out tasks."""
     if task != "binary":
-        return (
-            regression_tasks(task, search[0], **search[1], held_out=False),
-            regression_tasks(task, held_out[0], **held_out[1], held_out=True),
-        )
+        return regression_tasks(task, **search, held_out=False), regression_tasks(task, **held_out, held_out=True)
     pixels, labels = load_images(images)
     return (
-        classification_tasks(pixels, labels, search_pairs(labels), search[0], **search[1], held_out=False),
-        classification_tasks(pixels, labels, held_out_pairs(labels), held_out[0], **held_out[1], held_out=True),
+        classification_tasks(pixels, labels, search_pairs(labels), **search, held_out=False),
+        classification_tasks(pixels, labels, held_out_pairs(labels), **held_out, held_out=True),
     )
 
 

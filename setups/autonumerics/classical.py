@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setups.autonumerics.functions import DIGITS, Function, inner_points
+from setups.autonumerics.functions import DIGITS, Function, middle_of
 from setups.autonumerics.operations import ADD, COEFFICIENT, DIVIDE, MULTIPLY, X
 from setups.autonumerics.program import Program, Vertex, from_vertices
-from setups.autonumerics.reference import digits_of
+from setups.autonumerics.published import PUBLISHED
+from setups.autonumerics.remez import minimax
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Landmark
 
 if TYPE_CHECKING:
     from setups.autonumerics.setup import AutoNumerics
 
 HIGHEST_DEGREE = 12
-_POINTS = 500  # that digits are told on
+_OF_PUBLISHED = "exp2 on [0.0, 1.0]"
+_POINTS = 1000  # that digits are told on
 
 
 class Classical(NamedTuple):
@@ -89,19 +93,29 @@ def _shifted(coefficients: Sequence[Any], at: float) -> list[Any]:
         return result[: len(list(coefficients))]
 
 
-def _forms(setup: AutoNumerics) -> Iterator[tuple[str, Callable[[], Program]]]:
-    function = setup.function
-    middle = (function.low + function.high) / 2
-    for n in range(1, HIGHEST_DEGREE + 1):
-        yield "Taylor", lambda n=n: taylor(function, n, middle)  # type: ignore[misc]
-        yield "minimax polynomial", lambda n=n: _minimax(setup, taylor(function, n, middle))  # type: ignore[misc]
-        if n <= HIGHEST_DEGREE // 2:
-            yield "Padé", lambda n=n: pade(function, n, middle)  # type: ignore[misc]
-            yield "minimax rational", lambda n=n: _minimax(setup, pade(function, n, middle))  # type: ignore[misc]
+def minimax_form(setup: AutoNumerics, degree: int, below: int) -> Program:
+    """The quotient of polynomials of `degree` and `below` (0: a polynomial) with the least maximum error.
+
+    Where the exchange does not find it, a fit that starts from Taylor's or Padé's coefficients.
+    """
+    try:
+        best = minimax(setup.function, degree, below, relative=setup.relative)
+    except ArithmeticError:
+        middle = middle_of(setup.function)
+        start = pade(setup.function, degree, middle) if below else taylor(setup.function, degree, middle)
+        return setup.fitted(start, Rng.from_word(0))
+    return rational(_shifted(best.numerator, best.middle), _shifted(best.denominator, best.middle))
 
 
-def _minimax(setup: AutoNumerics, start: Program) -> Program:
-    return setup.fitted(start, Rng.from_word(0))
+def _forms(setup: AutoNumerics, operations: int) -> Iterator[tuple[str, Callable[[], Program]]]:
+    """Of a polynomial of degree n 2n operations, of a quotient of two 4n."""
+    function, middle = setup.function, middle_of(setup.function)
+    for n in range(1, min(HIGHEST_DEGREE, operations // 2) + 1):
+        yield "Taylor", partial(taylor, function, n, middle)
+        yield "minimax polynomial", partial(minimax_form, setup, n, 0)
+        if 4 * n <= operations:
+            yield "Padé", partial(pade, function, n, middle)
+            yield "minimax rational", partial(minimax_form, setup, n, n)
 
 
 def classical_forms(setup: AutoNumerics, operations: int) -> list[Classical]:
@@ -109,14 +123,12 @@ def classical_forms(setup: AutoNumerics, operations: int) -> list[Classical]:
     import mpmath
 
     found = []
-    points = inner_points(setup.function, _POINTS)
-    for name, make in _forms(setup):
+    for name, make in _forms(setup, operations):
         try:
             program = make()
         except (ArithmeticError, ValueError, mpmath.NoConvergence):
             continue  # a singular Padé table, or too large a program
-        if program.operations <= operations:
-            found.append(Classical(name, program, digits_of(setup.largest_error(program, points))))
+        found.append(Classical(name, program, setup.digits(program, _POINTS)))
     return sorted(found, key=lambda form: (form.name, form.program.operations))
 
 
@@ -127,3 +139,16 @@ def best_of_each(setup: AutoNumerics, operations: int) -> list[Classical]:
         if form.name not in best or form.digits > best[form.name].digits:
             best[form.name] = form
     return list(best.values())
+
+
+def landmarks(setup: AutoNumerics, operations: int) -> list[Landmark]:
+    """The digits of textbook forms of at most so many operations, as lines, and for 2^x the published programs'."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for form in classical_forms(setup, operations):
+        lines.setdefault(form.name, []).append((form.digits, -float(form.program.operations)))
+    found = [Landmark(name, points) for name, points in lines.items()]
+    if setup.fingerprint() == _OF_PUBLISHED:
+        programs = [setup.parse(text) for text in PUBLISHED.values()]
+        points = [(setup.digits(program), -float(program.operations)) for program in programs]
+        found.append(Landmark("published (Real et al. 2023)", points, joined=False))
+    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from setups.autonumerics.operations import ADD, COEFFICIENT, DIVIDE, FUSED, MULTIPLY, SQUARE_ROOT, SUBTRACT, X
 from setups.autonumerics.program import Program, to_vertices
+from ufh_cli.files import write_text
 
 _SIGNS = {ADD: "+", SUBTRACT: "-", MULTIPLY: "*", DIVIDE: "/"}
 
@@ -59,10 +60,11 @@ def write_function(program: Program, path: Path, name: str, comment: str, *, sin
     if not path.parent.is_dir():
         raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
     try:
-        path.write_text(
+        write_text(
+            path,
             c_source(program, name, comment, single=single)
             if path.suffix == ".c"
-            else python_source(program, name, comment)
+            else python_source(program, name, comment),
         )
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from None

@@ -14,7 +14,7 @@ from setups.autonumerics.draws import fresh_value
 from setups.autonumerics.run_kernel import derivatives, run
 
 _CLOSE = 1.02  # maximum error over its lower bound: two hundredths of ten to the minus digits are no matter
-_LEAST_DAMPING = 1e-13
+_LEAST_DAMPING = 1e-24
 _MOST_DAMPING = 1e9
 
 
@@ -33,6 +33,21 @@ def _residuals(code, values, points, targets, scale, slots, errors):
 
 
 @cached_jit
+def _product(a, b):
+    """The inner product, in four sums side by side."""
+    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    whole = len(a) // 4 * 4
+    for p in range(0, whole, 4):
+        first += a[p] * b[p]
+        second += a[p + 1] * b[p + 1]
+        third += a[p + 2] * b[p + 2]
+        fourth += a[p + 3] * b[p + 3]
+    for p in range(whole, len(a)):
+        first += a[p] * b[p]
+    return (first + second) + (third + fourth)
+
+
+@cached_jit
 def _weighted(errors, weights):
     total = 0.0
     for p in range(len(errors)):
@@ -41,60 +56,80 @@ def _weighted(errors, weights):
 
 
 @cached_jit
-def _solved(matrix, damping, gradient, factor, step):
-    """Solve (matrix + damping) step = -gradient by Cholesky; False where it is not positive definite."""
-    k = len(gradient)
-    for i in range(k):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            if i == j:
-                total += damping
-            for m in range(j):
-                total -= factor[i, m] * factor[j, m]
-            if i == j:
-                if not total > 1e-300:
-                    return False
-                factor[i, i] = np.sqrt(total)
-            else:
-                factor[i, j] = total / factor[j, j]
-    for i in range(k):
-        total = -gradient[i]
-        for m in range(i):
-            total -= factor[i, m] * step[m]
-        step[i] = total / factor[i, i]
-    for i in range(k - 1, -1, -1):
-        total = step[i]
-        for m in range(i + 1, k):
-            total -= factor[m, i] * step[m]
-        step[i] = total / factor[i, i]
-    return True
+def _factored(columns, errors, roots, rows, right, triangle, shadow, norms):
+    """QR of the Jacobian `columns` (k, p), weighted with `roots` squared, each column scaled to norm one.
 
-
-@cached_jit
-def _normal_equations(columns, errors, weights, matrix, gradient, norms):
-    """Of the Jacobian `columns` (k, p), each scaled to norm one; False where they are not finite."""
+    By the modified Gram–Schmidt process, the errors as one more column (Björck 1967): the normal equations would lose
+    twice the digits, and fits of ten digits need them. Fills `triangle` (k, k), `shadow` (k,), the errors' part in the
+    columns' span, and `norms`; False where something is not finite.
+    """
     k, size = columns.shape
+    for p in range(size):
+        right[p] = roots[p] * errors[p]
     for i in range(k):
-        total = 0.0
+        row = rows[i]
         for p in range(size):
-            total += weights[p] * columns[i, p] * columns[i, p]
-        norms[i] = np.sqrt(total)
+            row[p] = roots[p] * columns[i, p]
+        norms[i] = np.sqrt(_product(row, row))
         if not np.isfinite(norms[i]):
             return False
         if norms[i] == 0.0:
             norms[i] = 1.0
-    weighted = np.empty(size)
-    for i in range(k):
-        total = 0.0
         for p in range(size):
-            weighted[p] = weights[p] * columns[i, p] / norms[i]
-            total += weighted[p] * errors[p]
-        gradient[i] = total
-        for j in range(i + 1):
-            total = 0.0
+            row[p] /= norms[i]
+    for i in range(k):
+        row = rows[i]
+        length = np.sqrt(_product(row, row))
+        triangle[i, i] = length
+        if length > 0.0:
             for p in range(size):
-                total += weighted[p] * columns[j, p]
-            matrix[i, j] = total / norms[j]
+                row[p] /= length
+        for j in range(i + 1, k):
+            along = _product(row, rows[j])
+            triangle[i, j] = along
+            for p in range(size):
+                rows[j, p] -= along * row[p]
+        shadow[i] = _product(row, right)
+        for p in range(size):
+            right[p] -= shadow[i] * row[p]
+    return True
+
+
+@cached_jit
+def _solved(triangle, shadow, damping, upper, low, step):
+    """The `step` (k,) of the damped least squares, by Givens rotations; False where there is none.
+
+    It makes the squared norm of (triangle step + shadow), plus `damping` times its own, the least.
+    `upper` (k, k) and `low` (k,) are to work in.
+    """
+    k = len(shadow)
+    for i in range(k):
+        step[i] = -shadow[i]
+        for j in range(i, k):
+            upper[i, j] = triangle[i, j]
+    for i in range(k):  # a row of the root of the damping, in place i, rotated into the rows from i on
+        for j in range(k):
+            low[j] = 0.0
+        low[i], rest = np.sqrt(damping), 0.0
+        for j in range(i, k):
+            if low[j] == 0.0:
+                continue
+            length = np.hypot(upper[j, j], low[j])
+            cosine, sine = upper[j, j] / length, low[j] / length
+            for m in range(j, k):
+                high = upper[j, m]
+                upper[j, m] = cosine * high + sine * low[m]
+                low[m] = cosine * low[m] - sine * high
+            high = step[j]
+            step[j] = cosine * high + sine * rest
+            rest = cosine * rest - sine * high
+    for i in range(k - 1, -1, -1):
+        total = step[i]
+        for m in range(i + 1, k):
+            total -= upper[i, m] * step[m]
+        if upper[i, i] == 0.0:
+            return False
+        step[i] = total / upper[i, i]
     return True
 
 
@@ -104,24 +139,25 @@ def _descend(code, values, points, targets, scale, weights, slots, adjoints, err
 
     Returns (maximum error, damping, passes over the points).
     """
-    k = len(values)
-    matrix, factor = np.zeros((k, k)), np.zeros((k, k))
-    gradient, step, norms, tried = np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k)
+    k, size = len(values), len(points)
+    rows, right, roots = np.empty((k, size)), np.empty(size), np.sqrt(weights)
+    triangle, upper = np.zeros((k, k)), np.zeros((k, k))
+    shadow, low, step, norms, tried = np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k)
     worst = _residuals(code, values, points, targets, scale, slots, errors)
     passes = 1.0
     if not np.isfinite(worst):
         return worst, damping, passes
     loss = _weighted(errors, weights)
-    trial = np.empty(len(points))
+    trial = np.empty(size)
     small = 0
     for _ in range(steps):
         derivatives(code, k, slots, scale, adjoints)
         passes += 2.0
-        if not _normal_equations(adjoints[1 : k + 1], errors, weights, matrix, gradient, norms):
+        if not _factored(adjoints[1 : k + 1], errors, roots, rows, right, triangle, shadow, norms):
             break
         improved = False
         while damping < _MOST_DAMPING:
-            if _solved(matrix, damping, gradient, factor, step):
+            if _solved(triangle, shadow, damping, upper, low, step):
                 for i in range(k):
                     tried[i] = values[i] + step[i] / norms[i]
                 peak = _residuals(code, tried, points, targets, scale, slots, trial)

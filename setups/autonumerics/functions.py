@@ -98,6 +98,11 @@ def _imported(name: str) -> Truth:
     return found
 
 
+def middle_of(function: Function) -> float:
+    """The middle of its interval."""
+    return (function.low + function.high) / 2
+
+
 def end_points(function: Function, count: int) -> np.ndarray:
     """`count` points, denser towards the ends and with them (Chebyshev's extremes), float64 ascending."""
     steps = (1.0 - np.cos(np.pi * np.arange(count) / (count - 1))) / 2.0

@@ -1,8 +1,9 @@
 """Compiled mutation of programs; each call expands one random word.
 
 The kinds are those of Real et al. (2023): insert a vertex on an edge, remove a vertex, give an edge another source.
-What differs: an inserted operation may take a fresh coefficient, half the time one that changes nothing at first (adds
-0, multiplies by 1), so that a child starts from what its parent's fit found.
+What differs: a vertex may also be inserted behind another, for all that use it, which puts one function into another,
+f(x) into f(g(x)); and an inserted operation may take a fresh coefficient, half the time one that changes nothing
+at first (adds 0, multiplies by 1), so that a child starts from what its parent's fit found.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from setups.autonumerics.operations import (
 )
 from setups.autonumerics.program import Program, code_array, value_array
 
-MUTATIONS = ("insert", "remove", "rewire")
+MUTATIONS = ("insert", "remove", "rewire", "behind")
 _INPUTS = np.array(INPUTS)
 _TRIES = 50
 
@@ -38,7 +39,7 @@ class Limits(NamedTuple):
         At most so many.
     kinds : int64 array
         What may be inserted: kinds of operations, and `COEFFICIENT`.
-    weights : float64 (3,)
+    weights : float64 (4,)
         Of `MUTATIONS`.
     again : float
         The probability of a further change after each, so that children may be several changes away.
@@ -99,22 +100,38 @@ def _source(stream, kinds, inputs, count, target):
 
 
 @cached_jit
-def _inserted(stream, kinds, inputs, values, count, root, choices, scale):
+def _replace(kinds, inputs, count, root, old, new):
+    """Give all of the first `count` vertices that use `old` the vertex `new` instead; returns the root."""
+    for vertex in range(count):
+        for j in range(_INPUTS[kinds[vertex]]):
+            if inputs[vertex, j] == old:
+                inputs[vertex, j] = new
+    return new if root == old else root
+
+
+@cached_jit
+def _inserted(stream, kinds, inputs, values, count, root, choices, scale, behind):
+    """Insert a vertex on a random edge, or `behind` the vertex that the edge comes from; returns (count, root)."""
     target, edge = _random_edge(stream, kinds, inputs, count, 1)
     old = root if target < 0 else inputs[target, edge]
     kind = choices[below(stream, len(choices))]
     new = count
     kinds[new] = kind
     values[new] = fresh_value(stream, scale)
+    free = new + 1
     if kind != COEFFICIENT:
         keep = below(stream, _INPUTS[kind])
-        free = new + 1
         for j in range(_INPUTS[kind]):
             if j == keep:
                 inputs[new, j] = old
                 continue
             source = below(stream, count + 1)
-            if source < count and not (target >= 0 and _reaches(kinds, inputs, source, target, count)):
+            cycle = False
+            if source < count and behind:
+                cycle = source != old and _reaches(kinds, inputs, source, old, count)
+            elif source < count:
+                cycle = target >= 0 and _reaches(kinds, inputs, source, target, count)
+            if source < count and not cycle:
                 inputs[new, j] = source
             else:
                 kinds[free] = COEFFICIENT
@@ -122,22 +139,12 @@ def _inserted(stream, kinds, inputs, values, count, root, choices, scale):
                 values[free] = fresh_value(stream, scale) if below(stream, 2) == 0 else neutral
                 inputs[new, j] = free
                 free += 1
-        count = free
-    else:
-        count = new + 1
+    if behind:
+        return free, _replace(kinds, inputs, new, root, old, new)
     if target < 0:
-        return count, new
+        return free, new
     inputs[target, edge] = new
-    return count, root
-
-
-@cached_jit
-def _replace(kinds, inputs, count, root, old, new):
-    for vertex in range(count):
-        for j in range(_INPUTS[kinds[vertex]]):
-            if inputs[vertex, j] == old:
-                inputs[vertex, j] = new
-    return new if root == old else root
+    return free, root
 
 
 @cached_jit
@@ -177,10 +184,12 @@ def _changed_once(stream, code, coefficients, choices, weights, scale):
     kinds, inputs, values = np.zeros(size, np.int64), np.zeros((size, 3), np.int64), np.zeros(size)
     count = _unpacked(code, coefficients, kinds, inputs, values)
     root = count - 1
-    pick = uniform(stream) * (weights[0] + weights[1] + weights[2])
-    if pick < weights[0] or len(code) == 0:
-        count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale)
-    elif pick < weights[0] + weights[1]:
+    pick = uniform(stream) * weights.sum() - weights[0]
+    if pick < 0.0 or len(code) == 0:
+        count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale, False)
+    elif pick < weights[3]:
+        count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale, True)
+    elif pick < weights[3] + weights[1]:
         root = _removed(stream, kinds, inputs, count, root)
     else:
         vertex, edge = _random_edge(stream, kinds, inputs, count, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,17 +23,19 @@ from setups.autonumerics.operations import (
     MOST_COEFFICIENTS,
     MOST_OPERATIONS,
     MULTIPLY,
+    NAMES,
     SQUARE_ROOT,
     SUBTRACT,
 )
-from setups.autonumerics.program import EMPTY, Program, code_array, value_array
+from setups.autonumerics.program import EMPTY, Program, code_array, to_vertices, value_array
 from setups.autonumerics.reference import digits_of, reference_values
 from setups.autonumerics.run_kernel import run
-from setups.autonumerics.single import ULP_AT_ONE, grid, largest_ulps
+from setups.autonumerics.single import POINTS, ULP_AT_ONE, grid, largest_ulps
 from setups.autonumerics.text import format_program, parse_program
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import one_of, weights
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Objectives, Setup
+from ufh_cli.core.setup import Evaluation, Landmark, Objectives, Setup
 
 REEVALUATION_POINTS = 4096
 _HASH_POINTS = 12
@@ -60,7 +62,8 @@ class AutoNumerics(Setup[Program]):
     sqrt, fma : bool
         Whether there are square roots, and fused multiply-adds, besides +, -, * and /.
     mutations : tuple of str
-        Names and, after a colon, weights: insert (above 0), remove and rewire.
+        Names and, after a colon, weights: insert a vertex on an edge (above 0), remove one, rewire an edge, and insert
+        a vertex behind another, for all that use it.
     mutate_again : float
         The probability of a further change after each change of one child.
     scale : float
@@ -68,7 +71,7 @@ class AutoNumerics(Setup[Program]):
     fit : str
         "lm": Levenberg–Marquardt, then Lawson's reweighting. "cma": CMA-ES, as the paper; some hundred times as costly.
     steps, lawson : int
-        Of "lm": at most so many steps of each.
+        Of "lm": at most so many steps of each; all of them and `short_steps` 0 is no fit, the best of random draws.
     generations : int
         Of "cma": at most so many.
     inherit : bool
@@ -86,6 +89,7 @@ class AutoNumerics(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "program executions"
+    operations: ClassVar[tuple[str, ...]] = NAMES
     hash_cost: float = float(2 * _HASH_POINTS)
     costly: bool = False
 
@@ -101,7 +105,7 @@ class AutoNumerics(Setup[Program]):
         max_coefficients: int = 8,
         sqrt: bool = False,
         fma: bool = False,
-        mutations: tuple[str, ...] = ("insert:1", "remove:2", "rewire:3"),
+        mutations: tuple[str, ...] = ("insert:1", "remove:4", "rewire:6", "behind:1"),
         mutate_again: float = 0.3,
         scale: float = 1.0,
         fit: str = "lm",
@@ -119,11 +123,11 @@ class AutoNumerics(Setup[Program]):
         _between("max_coefficients", max_coefficients, 1, MOST_COEFFICIENTS)
         _between("mutate_again", mutate_again, 0.0, 0.95)
         _between("scale", scale, 0.0, 64.0)
-        _between("steps", steps, 1, 10_000)
+        _between("steps", steps, 0, 10_000)
         _between("lawson", lawson, 0, 10_000)
         _between("generations", generations, 1, 100_000)
         _between("starts", starts, 1, 1000)
-        _between("short_steps", short_steps, 1, 1000)
+        _between("short_steps", short_steps, 0, 1000)
         _between("fit_points", fit_points, 8, 4096)
         _between("error_points", error_points, fit_points, 100_000)
         self._cma = one_of("fit", fit, ("lm", "cma")) == "cma"
@@ -191,6 +195,12 @@ class AutoNumerics(Setup[Program]):
     def structural_key(self, candidate: Program) -> Hashable:
         """The canonical graph without its coefficients."""
         return candidate.code, candidate.coefficients
+
+    def graph(self, candidate: Program) -> Graph:
+        """x, the coefficients with their values, and the operations."""
+        vertices = to_vertices(candidate)
+        edges = [(giver, place) for place, vertex in enumerate(vertices) for giver in vertex.inputs]
+        return Graph([vertex.kind for vertex in vertices], edges, [[vertex.value] for vertex in vertices])
 
     def evaluate(self, candidate: Program, rng: Rng) -> Evaluation:
         """Fit the coefficients; the fitness is the digits that are right on all error points.
@@ -261,14 +271,13 @@ class AutoNumerics(Setup[Program]):
 
         With ``error = "ulp"`` on 2**20 points, run in float32.
         """
-        program = self.fitted(candidate, rng)
-        if self.single:
-            return digits_of(ULP_AT_ONE * largest_ulps(program, self.function, grid(self.function)))
-        return self.digits(program)
+        return self.digits(self.fitted(candidate, rng))
 
-    def digits(self, program: Program) -> float:
-        """Digits of `program` with its own coefficients, on 4,096 points, in 40 decimal digits."""
-        return digits_of(self.largest_error(program, inner_points(self.function, REEVALUATION_POINTS)))
+    def digits(self, program: Program, count: int = 0) -> float:
+        """Digits of `program` with its own coefficients, on `count` points (0: as many as `reevaluate` takes)."""
+        if self.single:
+            return digits_of(ULP_AT_ONE * largest_ulps(program, self.function, grid(self.function, count or POINTS)))
+        return digits_of(self.largest_error(program, inner_points(self.function, count or REEVALUATION_POINTS)))
 
     def largest_error(self, program: Program, points: np.ndarray) -> float:
         """The largest error of `program` with its own coefficients on `points`, computed with 40 decimal digits."""
@@ -288,6 +297,10 @@ class AutoNumerics(Setup[Program]):
         """The program as a formula; see `text`."""
         return format_program(candidate)
 
+    def form(self, candidate: Program) -> str:
+        """The formula with its coefficients left open."""
+        return format_program(candidate, open_coefficients=True)
+
     def parse(self, text: str) -> Program:
         """The canonical program of a formula."""
         return parse_program(text)
@@ -299,7 +312,7 @@ class AutoNumerics(Setup[Program]):
         program = self.fitted(candidate, Rng.from_word(0))
         lines = [
             f"{program.operations} operations, {self.digits(program):.2f} digits ({self._kind} error): "
-            f"{self.function.name}(x) = {format_program(program)}"
+            f"{self.function.name}(x): {format_program(program)}"
         ]
         lines += [
             f"  {form.name} in {form.program.operations} operations: {form.digits:.2f} digits"
@@ -309,6 +322,12 @@ class AutoNumerics(Setup[Program]):
             ulps = largest_ulps(program, self.function, grid(self.function))
             lines.append(f"  in float32: {ulps:.2f} ULP at most on 2**20 points")
         return "\n".join(lines)
+
+    def landmarks(self) -> Sequence[Landmark]:
+        """The textbook's forms within the limits, and for 2^x the published programs."""
+        from setups.autonumerics.classical import landmarks
+
+        return landmarks(self, self._limits.operations) if self.objectives else ()
 
     def draw(self, candidate: Program, axes: Any) -> None:
         """The error of the fitted program over the interval; a minimax fit reaches its largest error many times."""

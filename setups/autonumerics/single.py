@@ -46,7 +46,8 @@ def truths(function: Function, points: np.ndarray) -> np.ndarray:
 
 def outputs(program: Program, points: np.ndarray) -> np.ndarray:
     """What `program` gives on float32 `points` when each coefficient and each operation is rounded to float32."""
-    code, values = code_array(program), value_array(program).astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 has no room for is infinite
+        code, values = code_array(program), value_array(program).astype(np.float32)
     slots = np.empty((_ROWS, _BLOCK), dtype=np.float32)
     result = np.empty(len(points), dtype=np.float32)
     for start in range(0, len(points), _BLOCK):

@@ -32,8 +32,8 @@ _HIGHEST_POWER = 1024
 _SUM, _PRODUCT, _ATOM = range(3)
 
 
-def format_program(program: Program) -> str:
-    """`program` as one line that `parse_program` reads back, coefficients to the last bit."""
+def format_program(program: Program, *, open_coefficients: bool = False) -> str:
+    """`program` as one line that `parse_program` reads back, coefficients to the last bit or left open, as c."""
     vertices = to_vertices(program)
     uses = [0] * len(vertices)
     for vertex in vertices:
@@ -42,6 +42,9 @@ def format_program(program: Program) -> str:
     terms: list[tuple[str, int]] = []
     named: list[str] = []
     for place, vertex in enumerate(vertices):
+        if open_coefficients and vertex.kind == COEFFICIENT:
+            terms.append(("c", _ATOM))
+            continue
         text, level = _term(vertex, [terms[i] for i in vertex.inputs], vertices)
         if uses[place] > 1 and vertex.inputs:
             name = f"v{len(named) + 1}"
@@ -62,8 +65,8 @@ def _term(vertex: Vertex, operands: list[tuple[str, int]], vertices: list[Vertex
     if vertex.kind == ADD:
         first = vertices[vertex.inputs[0]]
         if first.kind == COEFFICIENT:  # a + c reads better than c + a, and a - 2.5 than a + (-2.5)
-            sign = "-" if repr(first.value).startswith("-") else "+"
-            return f"{operands[1][0]} {sign} {abs(first.value)!r}", _SUM
+            sign, size = ("-", operands[0][0][1:]) if operands[0][0].startswith("-") else ("+", operands[0][0])
+            return f"{operands[1][0]} {sign} {size}", _SUM
         return f"{operands[0][0]} + {_at(operands[1], _PRODUCT)}", _SUM
     if vertex.kind == SUBTRACT:
         return f"{operands[0][0]} - {_at(operands[1], _PRODUCT)}", _SUM

@@ -14,12 +14,14 @@ from setups.autorl.engine import Engine, EngineSettings, initial_parameters, net
 from setups.autorl.environments import Environment, EnvironmentSpec, environment_spec, make
 from setups.autorl.fast_engine import FastEngine
 from setups.autorl.first_networks import CHOICES, first_networks
-from setups.autorl.graph import Graph, canonical
+from setups.autorl.graph import FIRST, INPUTS, Graph, canonical, live
 from setups.autorl.hashing import Hasher
 from setups.autorl.hashing_inputs import make_probe
 from setups.autorl.known import KNOWN
+from setups.autorl.operations import OPERATIONS
 from setups.autorl.space import Space, configuration
 from setups.autorl.text import format_graph, parse_graph
+from ufh_cli.core.graph import Graph as CandidateGraph
 from ufh_cli.core.names import nearest, one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves, Evaluation, Setup
@@ -90,6 +92,7 @@ class AutoRL(Setup[Graph]):
     """
 
     cost_unit: ClassVar[str] = "environment steps"
+    operations: ClassVar[tuple[str, ...]] = (*INPUTS, *(operation.name for operation in OPERATIONS))
 
     def __init__(
         self,
@@ -227,6 +230,14 @@ class AutoRL(Setup[Graph]):
     def structural_key(self, candidate: Graph) -> Any:
         """The nodes that the loss needs, however they are ordered."""
         return canonical(candidate)
+
+    def graph(self, candidate: Graph) -> CandidateGraph:
+        """The inputs and the nodes that the loss needs, it being the last."""
+        needed = live(candidate)
+        place = {node: number for number, node in enumerate([*range(FIRST), *needed])}
+        operations = [*range(FIRST), *(FIRST + candidate[node - FIRST].operation for node in needed)]
+        edges = [(place[giver], place[node]) for node in needed for giver in candidate[node - FIRST].inputs]
+        return CandidateGraph(operations, edges)
 
     def draw(self, candidate: Graph, axes: Any) -> None:
         """The graph as in the paper's Figure 3."""

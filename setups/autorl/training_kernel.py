@@ -29,23 +29,10 @@ KIND, TIME_LIMIT, STEP_LIMIT, EPISODE_LIMIT, REPLAY_START, UPDATE_EVERY, TARGET_
 
 @cached
 def learn(
-    program,
-    weights,
-    optimizer,
-    memory,
-    inputs,
-    random,
-    layers,
-    work,
-    rules,
-    numbers,
-    counts,
-    state,
-    rows,
-    draws,
+    program, weights, optimizer, memory, inputs, random, layers, work, rules, numbers, counts, state, rows, draws,
     returns,
-):
-    """Train until the end, or until a supply of draws is used up.
+):  # fmt: skip
+    """Train until the end, or until a supply of draws is used up; whether training has ended.
 
     Parameters
     ----------
@@ -71,11 +58,6 @@ def learn(
         seen of them (E, state size); uniform numbers (B, batch), a row a batch; words that seed random constants.
     returns : float64 array
         Of the episodes finished.
-
-    Returns
-    -------
-    bool
-        Whether training has ended.
     """
     exploration, starts, seen, uniform, words = draws
     size = seen.shape[1]
@@ -100,33 +82,34 @@ def learn(
         counts[EXPLORED] += 1
         if action < 0:
             action = greedy_action(layers, weights[mc.Q], work)
-        row = rows[counts[PLACE]]
-        row[:size] = observation
-        reward, terminated = control_step(rules[KIND], state[0], action, observation, state[1:], numbers[1])
-        row[size : 2 * size] = observation
-        row[2 * size] = action
-        row[2 * size + 1] = reward
-        row[2 * size + 2] = 0.0 if terminated else numbers[0]
-        _count_transition(counts, rows.shape[0])
+        reward, terminated = _step(action, observation, state, rules, numbers, counts, rows)
         total += reward
         over = terminated or counts[EPISODE_STEPS] == rules[TIME_LIMIT]
         if counts[STEPS] >= rules[REPLAY_START] and counts[STEPS] % rules[UPDATE_EVERY] == 0:
             _load(rows, uniform[counts[SAMPLED]], counts[HELD], memory, inputs, size)
             counts[SAMPLED] += 1
-            if random.shape[0]:
-                _load_constants(words[counts[WORDS]], memory, random)
-                counts[WORDS] += 1
-            loss = run_program(program, weights, memory, optimizer, mc.STEP)
-            counts[UPDATES] += 1
-            if counts[UPDATES] % rules[TARGET_EVERY] == 0:
-                weights[mc.TARGET] = weights[mc.Q]
-            if not math.isfinite(loss):
+            if not _update(program, weights, optimizer, memory, random, rules, counts, words):
                 counts[DIVERGED] = 1
                 continue
         if over:
             returns[counts[EPISODES]] = total
             counts[EPISODES] += 1
             counts[RUNNING] = 0
+
+
+@part
+def _step(action, observation, state, rules, numbers, counts, rows):
+    """(reward, whether the episode terminated) of a step, which the replay then holds and `observation` is after."""
+    size = observation.size
+    row = rows[counts[PLACE]]
+    row[:size] = observation
+    reward, terminated = control_step(rules[KIND], state[0], action, observation, state[1:], numbers[1])
+    row[size : 2 * size] = observation
+    row[2 * size] = action
+    row[2 * size + 1] = reward
+    row[2 * size + 2] = 0.0 if terminated else numbers[0]
+    _count_transition(counts, rows.shape[0])
+    return reward, terminated
 
 
 @part
@@ -149,6 +132,19 @@ def _load(rows, uniform, held, memory, inputs, size):
         memory[actions + b] = rows[row, 2 * size]
         memory[rewards + b] = rows[row, 2 * size + 1]
         memory[discounts + b] = rows[row, 2 * size + 2]
+
+
+@part
+def _update(program, weights, optimizer, memory, random, rules, counts, words):
+    """A gradient step on the batch that is loaded; whether its loss is a finite number."""
+    if random.shape[0]:
+        _load_constants(words[counts[WORDS]], memory, random)
+        counts[WORDS] += 1
+    loss = run_program(program, weights, memory, optimizer, mc.STEP)
+    counts[UPDATES] += 1
+    if counts[UPDATES] % rules[TARGET_EVERY] == 0:
+        weights[mc.TARGET] = weights[mc.Q]
+    return math.isfinite(loss)
 
 
 @part

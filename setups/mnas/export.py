@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from setups.mnas.network import EPSILON, MOVING_DECAY
 from setups.mnas.space import Space
 from setups.mnas.weights import Part, Weights, parts, tensors
 from setups.tensorflow_runtime import load_tensorflow
+from ufh_cli.files import check_target, put, write_whole
 
 _NORMALISATION = {"scale": "gamma", "offset": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 
@@ -48,7 +50,10 @@ def save_keras(
         pixels = keras.Input(model.input_shape[1:], name="pixels")
         model = keras.Model(pixels, model(keras.layers.Normalization(mean=mean, variance=spread**2)(pixels)))
     try:
-        model.save(path)
+        with tempfile.TemporaryDirectory() as folder:  # Keras itself would write through a link
+            model.save(Path(folder, path.name))
+            content = Path(folder, path.name).read_bytes()
+        write_whole(path, lambda file: put(file, content))
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
 
@@ -59,8 +64,10 @@ def check_path(path: Path) -> None:
         raise ValueError(f"a Keras model is written to a file whose name ends in .keras, got {path}")
     if not path.parent.is_dir():
         raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder")
+    try:
+        check_target(path)
+    except OSError as error:
+        raise ValueError(f"{path} {error.strerror}") from None
 
 
 def keras_model(space: Space, layers: Sequence[Layer], weights: Weights | None = None) -> Any:

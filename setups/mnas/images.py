@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from setups.image_files import fetched_path, kept_images, read_image_files
 from setups.images import REMEDIES, Arrays, digits, image_path, keras_images
 from ufh_cli.core.names import nearest
+from ufh_cli.files import put, write_whole
 
 FETCHED = tuple(REMEDIES)
 """What `fetch_images` gets."""
@@ -152,7 +154,7 @@ def fetch_images(source: str) -> Path:
         return path
     arrays = keras_images(source)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-    np.savez_compressed(unfinished, **arrays)
-    os.replace(unfinished, path)
+    with io.BytesIO() as archive:
+        np.savez_compressed(archive, **arrays)
+        write_whole(path, lambda file: put(file, archive.getvalue()), f".{os.getpid()}.part")
     return path

@@ -16,6 +16,8 @@ from setups.mnas.images import FETCHED, Images, fetch_images, load_images
 from setups.mnas.layers import Layer, layers
 from setups.mnas.measured_latency import measured_latency_ms
 from setups.mnas.space import (
+    OPS,
+    SKIPS,
     Architecture,
     decisions,
     from_decisions,
@@ -27,6 +29,7 @@ from setups.mnas.space import (
 )
 from setups.mnas.text import Row, format_architecture, parse_architecture, table
 from setups.mnas.training import TrainingSettings
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import one_of
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
@@ -95,6 +98,7 @@ class Mnas(Setup[Architecture]):
     """
 
     cost_unit: ClassVar[str] = "training examples"
+    operations: ClassVar[tuple[str, ...]] = ("input", *OPS)
     data_actions: ClassVar[Mapping[str, Callable[..., str]]] = {"fetch": fetch_all}
 
     def __init__(
@@ -192,6 +196,13 @@ class Mnas(Setup[Architecture]):
     def structural_key(self, candidate: Architecture) -> tuple[Layer, ...]:
         """The layers that do something: choices without function do not matter."""
         return self._layers(candidate)
+
+    def graph(self, candidate: Architecture) -> Graph:
+        """The image and the layers in a row; of each its kernel, stride, channels, expansion, SE ratio and skip."""
+        chain = self._layers(candidate)
+        values = [[one.kernel, one.stride, one.outputs, one.expansion, one.se, SKIPS.index(one.skip)] for one in chain]
+        operations = [0, *(self.operations.index(one.op) for one in chain)]
+        return Graph(operations, [(place, place + 1) for place in range(len(chain))], [[0.0] * 6, *values])
 
     def decisions(self) -> Sequence[int]:
         """Seven choices for each block."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from setups.data import Progress, data_directory
@@ -21,7 +22,7 @@ def fetch_official(*, source: Path | None, progress: Progress) -> str:
 def convert_official(*, source: Path | None, progress: Progress) -> str:
     """Turn the authors' file into a table."""
     file = source or _download_path()
-    if not file.is_file():
+    if not os.path.exists(file):  # Path.exists raises on names that are too long
         raise ValueError(f"there is no file {file}; name the authors' {FULL_FILE} with --from")
     table = convert(file, official_path(), progress=progress)
     return f"wrote {table.path} ({table.fingerprint})\nnext: ufh run nasbench --set options.table=official"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from setups.nasbench.enumeration import EDGES_MASK, VERTICES_SHIFT, kept_vertices
-from setups.nasbench.space import to_matrix_ops
+from setups.nasbench.text import to_matrix_ops
 
 _FACES = {"conv3x3-bn-relu": "#9ecae1", "conv1x1-bn-relu": "#d9e8b5", "maxpool3x3": "#f6c9a0"}
 _NAMES = {"conv3x3-bn-relu": "conv\n3×3", "conv1x1-bn-relu": "conv\n1×1", "maxpool3x3": "pool\n3×3"}

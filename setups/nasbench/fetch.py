@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import re
 import shutil
 import time
@@ -17,12 +18,14 @@ from urllib.request import Request, urlopen
 from setups.data import Progress
 from setups.nasbench.official import FULL_FILE, SHA256
 from setups.nasbench.tfrecord import check_records
+from ufh_cli.files import open_to_write, read_text, reading, write_text
 
 URL = f"https://storage.googleapis.com/nasbench/{FULL_FILE}"
 """Where the benchmark's README says that the full file is (1.95 GB)."""
 
 _CHUNK = 1 << 20
 _SPARE_BYTES = 64 << 20  # left free on the disk
+_LONGEST_ORIGIN = 1 << 16  # bytes
 _ELSEWHERE = "without a network, download it on another machine and convert that file"
 
 
@@ -167,7 +170,7 @@ def _transfer(part: Path, url: str, progress: Progress | None, timeout: float) -
 
 def _copy(response: http.client.HTTPResponse, part: Path, done: int, total: int, progress: Progress | None) -> bool:
     """Append the answer to `part`, which has `done` bytes; whether it has `total` bytes then (-1: not known)."""
-    with part.open("ab") as file:
+    with os.fdopen(open_to_write(part, os.O_APPEND | os.O_CREAT), "ab") as file:
         while True:
             try:
                 chunk = response.read(_CHUNK)
@@ -197,8 +200,11 @@ def _check(file: Path, sha256: str | None, complaint: str) -> None:
         except ValueError as error:
             raise ValueError(f"{complaint}: {error}") from None
         return
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with reading(file, None) as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror or error}") from None
     if found != sha256.lower():
         raise ValueError(f"{complaint}: its SHA-256 is {found}, not {sha256.lower()}")
 
@@ -228,14 +234,14 @@ def _forget(part: Path) -> None:
 def _write_origin(part: Path, origin: _Origin) -> None:
     """Without a strong ETag and a size nothing is noted, and an interrupted download starts over."""
     if origin.size >= 0 and origin.etag.startswith('"'):
-        _origin_file(part).write_text(json.dumps(asdict(origin)), encoding="utf-8")
+        write_text(_origin_file(part), json.dumps(asdict(origin)))
 
 
 def _read_origin(part: Path, url: str) -> _Origin | None:
     """Where the bytes of `part` are from, None when that is not known or is not `url`."""
     try:
-        origin = _Origin(**json.loads(_origin_file(part).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        origin = _Origin(**json.loads(read_text(_origin_file(part), _LONGEST_ORIGIN)))
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
     fits = origin.url == url and isinstance(origin.etag, str) and isinstance(origin.size, int)
     return origin if fits and _size(part) <= origin.size else None

@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 
 from setups.data import Progress
-from setups.nasbench.space import Space, canonical_cell, from_matrix_ops
+from setups.nasbench.enumeration import canonical_cell
+from setups.nasbench.space import Space
 from setups.nasbench.table import BUDGETS, RUNS, Table, write_table
+from setups.nasbench.text import from_matrix_ops
 from setups.nasbench.tfrecord import read_records
 
 FULL_FILE = "nasbench_full.tfrecord"

@@ -10,10 +10,11 @@ import numpy as np
 
 from setups.data import Progress, data_directory
 from setups.nasbench import data
-from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT, cell_graph
-from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space, describe, is_valid, pad, parse
+from setups.nasbench.enumeration import LABELS_SHIFT, MAX_VERTICES, OPS, VERTICES_SHIFT, cell_graph, is_valid
+from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space
 from setups.nasbench.store import open_table
 from setups.nasbench.table import Table
+from setups.nasbench.text import describe, pad, parse
 from ufh_cli.core.graph import Graph
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup, chosen_objectives

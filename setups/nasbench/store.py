@@ -12,9 +12,10 @@ from pathlib import Path
 
 import xxhash
 
-from setups.data import Progress, data_directory, open_regular
+from setups.data import Progress, data_directory
 from setups.nasbench.table import REQUIRED, SOURCES, Table, is_surrogate_table, write_table
 from ufh_cli.core.names import nearest
+from ufh_cli.files import reading
 
 _SURROGATE_PARTS = ("surrogate_model.npz", "surrogate.py", "features.py", "enumeration.py")
 _SURROGATE_NAME = re.compile("surrogate-[0-9a-f]{12}")
@@ -97,7 +98,8 @@ def _check_access(path: Path) -> None:
     """Refuse a table that is there but may not be read, and a place where none may be written."""
     try:
         for file in path.iterdir():
-            open_regular(file).close()
+            with reading(file, None):
+                pass
     except PermissionError as error:
         raise ValueError(
             f"cannot read the surrogate's table in {path}: {error.strerror or error}; {_ANOTHER_DIRECTORY}"

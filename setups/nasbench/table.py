@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from setups.data import open_regular
+from ufh_cli.files import read_bytes, reading
 
 FORMAT = "ufh nasbench accuracy table"
 VERSION = 1
@@ -186,8 +186,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of the table at `path`, everything that is used later checked."""
     file = path / _MANIFEST
     try:
-        with open_regular(file) as stream:
-            manifest = json.loads(stream.read(_MANIFEST_BYTES))
+        manifest = json.loads(read_bytes(file, _MANIFEST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"{path} holds no accuracy table (there is no {_MANIFEST})") from None
     except _UNREADABLE as error:
@@ -317,7 +316,7 @@ def _publish(staging: Path, path: Path) -> Table:
 def _checksum(path: Path) -> str:
     digest = xxhash.xxh3_128()
     try:
-        with open_regular(path) as file:
+        with reading(path, None) as file:
             while block := file.read(1 << 22):
                 digest.update(block)
     except OSError as error:

@@ -13,6 +13,7 @@ documentation), and CRC-32C is the Castagnoli polynomial of RFC 3720, appendix B
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,7 @@ import numba as nb
 import numpy as np
 
 from setups.data import Progress
+from ufh_cli.files import reading
 
 BLOCK_BYTES = 8 << 20
 MAX_RECORD_BYTES = 64 << 20
@@ -140,8 +142,8 @@ def read_records(
     """
     path = Path(path)
     try:
-        with path.open("rb", buffering=0) as file:
-            total = path.stat().st_size
+        with reading(path, None) as file:
+            total = os.fstat(file.fileno()).st_size
             yield from _stream(file, path, total, progress, digest, block_bytes, max_record)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from None

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from setups.optimizers import abstract
+from setups.optimizers import abstract, graph
 from setups.optimizers.baselines import Baseline, baseline
 from setups.optimizers.examples import make_examples
 from setups.optimizers.execute import run
@@ -20,9 +20,11 @@ from setups.optimizers.mutation import MUTATIONS, mutated, random_program
 from setups.optimizers.program import MAX_STATEMENTS, Program, size
 from setups.optimizers.tasks import TASKS, Task, data_fingerprint, make_task
 from setups.optimizers.text import format_program, parse_program
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.names import nearest, one_of, weights
 from ufh_cli.core.rng import Rng, cumulative
 from ufh_cli.core.setup import Curves, Evaluation, Setup
+from ufh_cli.files import write_text
 
 INITIAL = (*OPTIMIZERS, "empty", "random")
 _NO_LOSSES = np.empty(0)
@@ -73,6 +75,7 @@ class Optimizers(Setup[Program]):
     """
 
     cost_unit: ClassVar[str] = "gradient steps"
+    operations: ClassVar[tuple[str, ...]] = graph.NAMES
     hash_cost: float = 1.0
 
     def __init__(
@@ -133,6 +136,10 @@ class Optimizers(Setup[Program]):
     def hashable_outputs(self, candidate: Program) -> np.ndarray:
         """The weights after each of `hash_steps` steps on fixed gradients; float64 (hash_steps, hash_weights)."""
         return run(candidate, *self._examples)
+
+    def graph(self, candidate: Program) -> Graph:
+        """The statements that have an effect, with what m and v carry from step to step."""
+        return graph.program_graph(candidate)
 
     def structural_key(self, candidate: Program) -> int:
         """The hash of the data flow behind update, m and v: the key of the paper's own cache."""
@@ -206,23 +213,30 @@ class Optimizers(Setup[Program]):
         return parse_program(text, self._longest)
 
     def learning_curves(self, candidate: Program, rng: Rng) -> Curves:
-        """The loss of each batch along the search's tasks, beside that of AdamW."""
+        """The loss of each batch along the search's tasks, beside those of AdamW, as given, and Lion."""
         word = rng.word() if self._noisy else 0
-        curves = {}
+        known = {
+            label: self._losses(known_program(name), word) for label, name in (("AdamW", "adamw"), ("Lion", "lion"))
+        }
+        beside = {task: {label: losses[task] for label, losses in known.items()} for task in self._names}
+        return Curves("gradient steps", "training loss of the batch", self._losses(candidate, word), beside)
+
+    def _losses(self, candidate: Program, word: int) -> dict[str, list[float]]:
+        """The loss of each batch on each of the tasks, from one start."""
+        found = {}
         for number, (task, reference) in enumerate(self._tasks):
-            for program, label in ((candidate, task.name), (known_program("adamw"), f"{task.name}, AdamW")):
-                losses = np.empty(task.steps)
-                start = _start_word(word + number, 0)
-                train(program, *task.data(), task.steps, task.batch, reference.peak, start, losses)
-                curves[label] = losses.tolist()
-        return Curves("gradient steps", "training loss of the batch", curves)
+            losses = np.empty(task.steps)
+            start = _start_word(word + number, 0)
+            train(candidate, *task.data(), task.steps, task.batch, reference.peak, start, losses)
+            found[task.name] = losses.tolist()
+        return found
 
     def export(self, candidate: Program, path: Path, rng: Rng) -> str:
         """Write the program as a module with a torch optimizer, and another beside it with an optax transformation."""
         short = self.simplified(candidate)
         other = path.with_name(f"{path.stem}_optax.py")
-        path.write_text(torch_text(short), encoding="utf-8")
-        other.write_text(optax_text(short), encoding="utf-8")
+        write_text(path, torch_text(short))
+        write_text(other, optax_text(short))
         return f"wrote {path} (FoundOptimizer, for torch) and {other} (found_optimizer, for optax)"
 
     def fingerprint(self) -> str:

@@ -17,7 +17,8 @@ from ufh_cli.configuration import registry
 from ufh_cli.configuration.sweep import parse_over
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves, Evaluation, Setup
-from ufh_cli.experiment.run import make_experiment, run_experiment
+from ufh_cli.experiment.plan import make_experiment
+from ufh_cli.experiment.run import run_experiment
 from ufh_cli.records.folder import Results
 
 Digits = tuple[int, ...]

@@ -26,9 +26,11 @@ from ufh_cli.figures.style import figure
 Run = Callable[..., list[Series]]
 CONFIGS = sorted((config_directory() / "figures").glob("*.toml"))
 OVER = ["hash.cost=0.1,1", "technique=none,fec"]
+# Of results with several objectives, or of a guided search: drawn in the tests of those.
+OTHERS = {"front", "recurrence", "guidance"}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "front"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OTHERS])
 def test_every_kind_is_drawn(experiment: Run, tmp_path: Path, kind: str) -> None:
     series = experiment(over=OVER, trials=3, options={"noise": 0.1})
     KINDS[kind](series, tmp_path / "figure.png")
@@ -37,13 +39,13 @@ def test_every_kind_is_drawn(experiment: Run, tmp_path: Path, kind: str) -> None
     assert len(data) > 5000
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "front"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OTHERS])
 def test_one_trial_is_enough_to_draw(experiment: Run, tmp_path: Path, kind: str) -> None:
     KINDS[kind](experiment(over=OVER, trials=1), tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "front"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OTHERS])
 def test_results_without_a_candidate_are_refused_in_one_line(experiment: Run, tmp_path: Path, kind: str) -> None:
     """The budget ends before the first evaluation does."""
     series = experiment("tiny", over=OVER, trials=2, budget={"cost": 0.05})

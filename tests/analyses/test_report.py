@@ -76,6 +76,21 @@ def test_verdicts_follow_the_tests(experiment: Run, tmp_path: Path) -> None:
     assert find(shorter | {"expect": "equal"}, tmp_path).agrees == "no"
 
 
+def test_unequal_budgets_are_compared_only_where_the_claim_says_so(experiment: Run, tmp_path: Path) -> None:
+    for name, cost in (("short", 20.0), ("long", 300.0)):
+        experiment(name, over=["technique=fec"], trials=20, budget={"cost": cost})
+    claim = {"measure": "between", "quantity": "best_fitness", "series": ["short", "long"]}
+    with pytest.raises(InputError, match="different budgets"):
+        find(claim, tmp_path)
+    found = find(claim | {"budgets": "any"}, tmp_path)
+    assert found.agrees == "yes"
+    assert "fec (short), cost 20 → fec (long), cost 300:" in found.measured
+    with pytest.raises(InputError, match="auc is of a budget"):
+        find(claim | {"budgets": "any", "quantity": "auc"}, tmp_path)
+    with pytest.raises(InputError, match="budgets must be 'equal' or 'any', got 'all'"):
+        find(claim | {"budgets": "all"}, tmp_path)
+
+
 def test_several_pairs_of_one_claim_are_adjusted_after_holm(experiment: Run, tmp_path: Path) -> None:
     experiment("costs", over=["hash.cost=20,3,0.1"], technique="fec", trials=12)
     pairs = [("costs:hash.cost=20", "costs:hash.cost=0.1"), ("costs:hash.cost=3", "costs:hash.cost=0.1")]

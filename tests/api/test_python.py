@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_one_line(polynomials, tmp_path):
 
     wrong = {
         "must be a name, or a subclass": lambda: ufh.run(int, results=tmp_path),
-        "a method is missing: describe, hashable_outputs": lambda: ufh.run(Unfinished, results=tmp_path),
+        "a method is missing: write Unfinished's describe": lambda: ufh.run(Unfinished, results=tmp_path),
         "has no attribute size": lambda: ufh.run(Hidden(size=2), results=tmp_path),
         "unknown setup": lambda: ufh.run("polynomial", results=tmp_path),
         "a budget is missing": lambda: ufh.run(polynomials, results=tmp_path),

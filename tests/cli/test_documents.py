@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import tomllib
@@ -16,29 +17,11 @@ from ufh_cli.analyses.claims import read_claims
 from ufh_cli.commands.cli import app
 from ufh_cli.commands.options import KIND_NAMES
 from ufh_cli.configuration.schema import ExperimentConfig, config_directory
+from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.figures.kinds import KINDS
 
 README = Path(ufh_cli.__file__).parents[1] / "README.md"
 CLAIMS = sorted((README.parent / "results").glob("*.toml"))
-
-
-def readme_commands() -> list[str]:
-    """The commands of the section "Commands by example", without their remarks."""
-    section = README.read_text(encoding="utf-8").partition("## Commands by example")[2].partition("\n## ")[0]
-    return [line[2:].partition(" #")[0].strip() for line in section.splitlines() if line.startswith("$ ufh ")]
-
-
-def test_the_commands_of_the_readme_work(ufh):
-    commands = readme_commands()
-    assert len(commands) > 10
-    for command in commands:
-        arguments = shlex.split(command)[1:]
-        if arguments[0] in ("run", "sweep"):
-            arguments = [a for a in arguments if a not in ("--trials",) and not re.fullmatch(r"\d+", a)]
-            arguments += ["--trials", "2", "--budget", "3e5"]
-            if "--workers" in arguments:
-                arguments[arguments.index("--workers")] = "--workers=100"
-        assert ufh(*arguments).out
 
 
 def test_the_help_lists_every_kind_of_figure():
@@ -54,6 +37,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found += keys(field.annotation, f"{name}.")
+        elif name == "guided":
+            found += [f"guided.{parameter}" for parameter in inspect.signature(Guidance).parameters]
         elif name not in ("search", "options"):
             found.append(prefix + name)
     return found

@@ -4,7 +4,7 @@ import pytest
 from ufh_command import SMALL, contents, rows
 
 ASKED = ("--set=guided.tries=4", "--set=guided.warmup=20", "--set=guided.refit=10")
-COLUMNS = ("predictions", "rejected", "asked", "at_once", "children", "better", "online_auc", "model_seconds")
+COLUMNS = ("predictions", "rejected", "asked", "at_once", "skipped", "children", "online_auc_4", "model_seconds")
 
 
 def test_a_sweep_counts_what_the_model_did(ufh):
@@ -14,7 +14,8 @@ def test_a_sweep_counts_what_the_model_did(ufh):
     plain, guided = ([row for row in rows(path / "trials.csv") if row["technique"] == t] for t in ("fec", "fec+guided"))
     for row in guided:
         assert int(row["predictions"]) >= int(row["asked"]) > 0
-        assert 0 < int(row["better"]) < int(row["children"]) <= int(row["evaluations"])
+        assert 0 < int(row["children"]) <= int(row["evaluations"])
+        assert 0.0 < float(row["better_share"]) < 1.0
         assert 0.0 <= float(row["online_auc"]) <= 1.0
         assert 0.0 < float(row["model_seconds"]) < float(row["wall_seconds"]) + 0.01
     assert {row["predictions"] for row in plain} == {"0"}

@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 
 from ufh_cli.core.cache import AggregatingCache, ForgetfulCache, FunctionalEquivalenceCache
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.setup import Evaluation
 
 INF = math.inf
 UNLIKELY = 1e-4
@@ -267,6 +268,23 @@ def test_one_failed_evaluation_makes_the_mean_minus_infinity(values: list[float]
         seen = values[: i + 1]
         assert mean == (-INF if -INF in seen else pytest.approx(sum(seen) / len(seen)))
     assert cache.lookup("key") == told[-1]
+
+
+@pytest.mark.parametrize("values", [[math.nan], [math.nan, 1.0], [1.0, math.nan, 2.0], [INF, math.nan], [INF, -INF]])
+def test_no_mean_is_nan(values: list[float]) -> None:
+    """What is not a number is the lowest fitness, as everywhere."""
+    cache = AggregatingCache(max_evaluations=len(values))
+    for value in values:
+        cache.store("number", value)
+        cache.store("evaluation", Evaluation(value, 1.0, objectives=(value, 2.0)))
+    assert cache.lookup("number") == -INF
+    assert cache.lookup("evaluation")[:3] == (-INF, 1.0, (-INF, 2.0))
+
+
+def test_the_mean_of_what_is_far_apart_is_between_them() -> None:
+    cache = AggregatingCache(max_evaluations=4)
+    assert [cache.store("key", value) for value in (1.7e308, -1.7e308)] == [1.7e308, 0.0]
+    assert cache.store("key", -1.7e308) == pytest.approx(-1.7e308 / 3)
 
 
 @given(st.floats(-1e300, 1e300), st.integers(1, 20))

@@ -11,7 +11,7 @@ from scipy.stats import mannwhitneyu, rankdata
 from ufh_cli.core.graph import Graph
 from ufh_cli.core.guided import linear, trees
 from ufh_cli.core.guided.columns import GraphColumns
-from ufh_cli.core.guided.models import ColumnModel
+from ufh_cli.core.guided.models import OfColumns
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.guided.tally import Tally, area_under_roc, midranks
 from ufh_cli.core.rng import Rng
@@ -158,7 +158,7 @@ def test_a_model_forgets_what_is_older_than_its_window(toy, model: str) -> None:
     """What it learnt first was the contrary."""
     setup, rng = toy.Digits(base=10), Rng.from_seed(0)
     guide = Guidance(model=model, window=100)  # type: ignore[arg-type]
-    both, last = (ColumnModel(guide, GraphColumns(setup), Rng.from_seed(1)) for _ in range(2))
+    both, last = (OfColumns(guide, setup, Rng.from_seed(1)) for _ in range(2))
     candidates = [setup.random_candidate(rng) for _ in range(200)]
     for candidate in candidates[:100]:
         both.learn(candidate, -float(sum(candidate)))
@@ -199,5 +199,5 @@ def test_a_tally_counts_children_that_beat_their_parents() -> None:
     tally = Tally()
     for difference, better in ((0.5, True), (-0.5, False), (np.nan, True)):
         tally.outcome(difference, better)
-    assert (tally.evaluated, tally.better, tally.auc) == (3, 2, 1.0)
+    assert (tally.evaluated, tally.better_share, tally.auc) == (3, 2 / 3, 1.0)
     assert np.isnan(Tally().auc)

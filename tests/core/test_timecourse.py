@@ -66,6 +66,15 @@ def test_areas_by_hand() -> None:
     assert area_under_curve([0.0, 10.0], [1.0, 100.0], 10.0) == 1.0  # at the very end: no width
 
 
+def test_a_best_without_bounds_is_not_left_out() -> None:
+    inf = math.inf
+    assert area_under_curve([0.0, 5.0], [0.5, inf], 10.0) == inf
+    assert area_under_curve([0.0, 10.0], [0.5, inf], 10.0) == 0.5  # for no part of the time
+    assert area_under_curve([0.0, 4.0], [-inf, 0.5], 10.0) == 0.5  # as if from the start
+    assert area_under_curve([0.0, 4.0], [-inf, inf], 10.0) == inf
+    assert math.isnan(area_under_curve([0.0], [-inf], 10.0))
+
+
 @given(curves(), st.floats(0.01, 60), st.floats(0.5, 4), st.floats(-5, 5))
 def test_the_area_moves_with_the_curve(curve: tuple, duration: float, scale: float, shift: float) -> None:
     costs, values = curve

@@ -9,7 +9,7 @@ import pytest
 from ufh_command import PACKAGE, contents
 
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.experiment.run import make_experiment
+from ufh_cli.experiment.plan import make_experiment
 from ufh_cli.experiment.trials import Surroundings, make_setup, run_one
 from ufh_cli.records.curves import read_curves
 from ufh_cli.records.folder import Results, experiment_differences

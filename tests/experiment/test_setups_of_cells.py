@@ -6,7 +6,8 @@ import pytest
 from ufh_command import PACKAGE, contents
 
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.experiment.run import make_experiment, run_experiment
+from ufh_cli.experiment.plan import make_experiment
+from ufh_cli.experiment.run import run_experiment
 
 TABLES = {"setup": "polynomials", "trials": 3, "budget": {"cost": 15}}
 OVER = {"technique": ["none", "fec"], "options.terms": ["11", "12", "13", "14", "15", "16"]}

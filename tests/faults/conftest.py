@@ -22,7 +22,7 @@ from ufh_command import PACKAGE, REPOSITORY, Command, install, user_site  # noqa
 def ufh(tmp_path_factory: pytest.TempPathFactory, user_site: Path) -> Iterator[Command]:  # noqa: F811
     """The command in a folder that all tests of a module share."""
     site = tmp_path_factory.mktemp("faulty-site")
-    classes = ("Faulty", "Quick", "Staged", "Subsets")
+    classes = ("Faulty", "Quick", "Paired", "Staged", "Subsets")
     install(
         site,
         name="ufh-faulty-setups",

@@ -26,7 +26,7 @@ RUN = (
 def buggy(tmp_path_factory, user_site):
     """The command with these setups in sight."""
     site = tmp_path_factory.mktemp("buggy-site")
-    classes = ("Buggy", "BuggyStaged", "BuggySimulated", "Unjournalled")
+    classes = ("Buggy", "BuggyStaged", "BuggySimulated", "Elsewhere", "Unjournalled")
     install(site, name="ufh-buggy-setups", version="0.1.0",
             entry_points={name.lower(): f"ufh_buggy_setups:{name}" for name in classes})  # fmt: skip
     return Command(tmp_path_factory.mktemp("buggy"), [PACKAGE, HERE, user_site, site])
@@ -68,7 +68,7 @@ def test_a_cost_that_is_none_is_told_with_whose_it_is_and_what_is_finished_is_ke
     run = ("run", setup, *RUN, *options, f"--name={case}")
     bug(cost)
     line = buggy(*run, code=2).refusal()
-    assert f"setup {setup}, trial " in line
+    assert f"setup {setup}, regularized_evolution, trial " in line
     assert re.search(r"cost must be .* but that of '([+-]\dx\^\d ?){3}' is " + cost, line)
     assert rows(path / "trials.csv") == []
     kept = {} if setup == "unjournalled" else journal(path)
@@ -157,6 +157,54 @@ def test_an_evaluation_that_raises_is_told_with_whose_it_is_and_may_be_counted_a
         assert [row.split(",")[:11] for row in (path / "trials.csv").read_text().splitlines()] == [
             row.split(",")[:11] for row in before[1]
         ]
+
+
+ELSEWHERE = {
+    "mutate": (r"Elsewhere\.mutate of .+ \(line \d+\): IndexError: no such term",),
+    "hashable_outputs": (r"Elsewhere\.hashable_outputs of .+ \(line \d+\): KeyError: 'no such term'",),
+    "nothing": (r"Elsewhere\.hashable_outputs of .+: nothing to hash",),
+    "structural_key": (r"TypeError: unhashable type: 'list'|structural_key", "--set=hash.kind=structural"),
+    "few": (r"Elsewhere\.structural_key: unhashable type: 'list': return a tuple",),
+    "few structures": (
+        r"Elsewhere\.structural_key: unhashable type: 'list': return a tuple",
+        "--set=hash.kind=structural",
+    ),
+    "reevaluate": (r"Elsewhere\.reevaluate of .+ \(line \d+\): ZeroDivisionError: no data",),
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "jobs"),
+    [*((where, jobs) for where in ELSEWHERE for jobs in ("--jobs=1", "--workers=2")), ("mutate", "--jobs=2")],
+)
+def test_a_bug_outside_of_evaluations_is_told_in_a_line_too(buggy, where, jobs):
+    message, *settings = ELSEWHERE[where]
+    setting = f"--set=options.where={where.partition(' ')[0]}"
+    run = ("run", "elsewhere", *RUN, "--technique=fec", *settings, setting, jobs)
+    line = buggy(*run, f"--name={where}{jobs}", code=2).refusal()
+    assert re.search(r"(setup elsewhere, regularized_evolution, trial \d|elsewhere): ", line)
+    assert re.search(message, line)
+    assert "evaluation.catch" not in line  # of no use there
+    if where in ("mutate", "hashable_outputs", "reevaluate"):
+        assert "ufh_buggy_setups.py" in buggy(*run, f"--name={where}{jobs}", "--debug", code=2).err
+
+
+@pytest.mark.parametrize("found", ["None", "array", "complex", "text"])
+def test_a_fitness_on_unseen_data_that_is_no_number_is_told_with_whose_it_is(buggy, found):
+    for when in ("end", "improvements"):
+        run = ("run", "elsewhere", *RUN, "--jobs=1", f"--set=options.found={found}", f"--set=reevaluate={when}")
+        line = buggy(*run, f"--name=found {found} {when}", code=2).refusal()
+        assert re.search(
+            r"what reevaluate returns must be a number, but that of '([+-]\dx\^\d ?){3}' is of type ", line
+        )
+
+
+def test_where_every_evaluation_raises_the_refusal_does_not_speak_of_memory(buggy, bug):
+    run = ("run", "buggy", *RUN, "--workers=2", "--set=evaluation.catch=true", "--name=hopeless")
+    bug("every")
+    line = buggy(*run, code=2).refusal()
+    assert "could not be evaluated, the last one because of: raised; without evaluation.catch=true its error is" in line
+    assert "memory" not in line
 
 
 def test_an_error_that_cannot_be_read_back_is_told_as_the_bug_that_it_is(buggy, bug):

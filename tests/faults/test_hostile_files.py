@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -14,15 +15,17 @@ from ufh_cli.core.workers import WrongCost, evaluate_as_asked
 
 RUN = (
     "run",
-    "quick",
+    "paired",
+    "--search=nsga2",
     "--trials=3",
     "--jobs=1",
     "--set=budget.candidates=30",
+    "--set=search.population_size=10",
     "--set=options.terms=3",
     "--set=journal=yes",
 )
-FILES = ("experiment.toml", "trials.csv", "curves.csv", "best.json", "journal.jsonl", ".lock")
-WRITTEN = ("experiment.toml", "trials.csv", "curves.csv", "best.json")
+FILES = ("experiment.toml", "trials.csv", "curves.csv", "best.json", "front.json", "journal.jsonl", ".lock")
+WRITTEN = ("experiment.toml", "trials.csv", "curves.csv", "best.json", "front.json")
 SECRET = "not yours\n"
 
 
@@ -121,6 +124,7 @@ WHOLE = {"decimal": "1" + "0" * 309, "long": "1" + "0" * 5000, "negative": "-1"}
     [
         ("experiment.toml", "seed = 0"),
         ("best.json", '"trial": 0'),
+        ("front.json", '"trial": 0'),
         ("journal.jsonl", '"number": 0'),
         ("experiment.toml", "candidates = 30"),
     ],
@@ -131,6 +135,38 @@ def test_whole_numbers_beyond_all_measure_are_refused(ufh, copy, name, old, numb
     ended = [ufh(*command, code=None) for command in commands]
     assert all(one.code == 0 or one.refusal() for one in ended)
     assert any(one.code == 2 for one in ended)
+
+
+ENTRY = {"trial": 0, "objectives": {"fitness": 0.5, "degree": -1.0}, "description": "+1x^1"}
+NO_FRONTS = {
+    "no list": {},
+    "no entry": [5],
+    "a trial below 0": [ENTRY | {"trial": -1}],
+    "a trial that is true": [ENTRY | {"trial": True}],
+    "no objectives": [{"trial": 0, "description": ""}],
+    "one objective": [ENTRY | {"objectives": {"fitness": 0.5}}],
+    "a list of objectives": [ENTRY | {"objectives": [0.5, 1.0]}],
+    "a text": [ENTRY | {"objectives": {"fitness": "0.5", "degree": 1.0}}],
+    "a whole number beyond measure": [ENTRY | {"objectives": {"fitness": 10**309, "degree": 1.0}}],
+    "a description of numbers": [ENTRY | {"description": [5]}],
+    "a key of numbers": [ENTRY | {"key": 5}],
+}
+
+
+@pytest.mark.parametrize("case", NO_FRONTS)
+def test_what_is_no_front_is_refused(ufh, copy, case):
+    (copy / "front.json").write_text(json.dumps(NO_FRONTS[case]))
+    for command in (("show", "copy"), ("plot", "copy", "--kind=front"), (*RUN, "--trials=4", "--name=copy")):
+        assert "front.json: not a list of non-dominated candidates" in ufh(*command, code=2).refusal()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e308])
+def test_fronts_far_out_are_drawn_or_refused(ufh, copy, value):
+    (copy / "front.json").write_text(json.dumps([ENTRY | {"objectives": {"fitness": value, "\x1b[2J": value}}]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # one would repeat what steers terminals
+        ended = ufh("plot", "copy", "--kind=front", code=None)
+    assert ended.code == 0 or ended.refusal()
 
 
 WRONG = (

@@ -18,7 +18,14 @@ SEED = int(os.environ.get("UFH_MUTATIONS_SEED", "1"))
 PARTS = 8
 MEGABYTES = 1024
 SECONDS = 10
-RUN = ("quick", "--jobs=1", "--set=budget.candidates=12", "--set=options.terms=3", "--set=journal=yes")
+RUN = (
+    "paired",
+    "--search=nsga2",
+    "--jobs=1",
+    "--set=budget.candidates=12",
+    "--set=options.terms=3",
+    "--set=journal=yes",
+)
 CLAIMS = """title = "A title"
 text = "words"
 
@@ -42,7 +49,7 @@ TOKENS = [
     "x" * 100_000, "1979-05-27", "../../outside", "seed = 1\n", "[over]\n", "budget", '"key": ""', "journal",
     "trial", "1,2", "-0.0", "½", "\u0661",
 ]  # fmt: skip
-FILES = ("experiment.toml", "trials.csv", "curves.csv", "best.json", "journal.jsonl", "claims.toml")
+FILES = ("experiment.toml", "trials.csv", "curves.csv", "best.json", "front.json", "journal.jsonl", "claims.toml")
 
 
 def mutated(text, rng):

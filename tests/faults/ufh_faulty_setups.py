@@ -13,7 +13,7 @@ import numpy as np
 from ufh_polynomials import SEEN, Polynomials, Term
 
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Evaluation, Setup
+from ufh_cli.core.setup import Evaluation, Objectives, Setup
 
 WORDS = ("width", "depth", "stride", "kernel", "dropout", "momentum", "decay", "warm-up")
 
@@ -78,6 +78,15 @@ class Quick(Polynomials):
     """Polynomials for which no journal is worth while."""
 
     costly = False
+
+
+class Paired(Quick):
+    """Polynomials that shall fit well and be of a low degree."""
+
+    objectives = Objectives(("fitness", "degree"), (0.0, -9.0))
+
+    def objectives_of(self, candidate: tuple[Term, ...], evaluation: Evaluation) -> tuple[float, ...]:
+        return evaluation.fitness, -float(max(power for _, power in candidate))
 
 
 class Staged(Faulty):

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from ufh_command import SMALL
+from ufh_command import SMALL, rows
 
 mpl.use("Agg")
 
@@ -133,3 +133,27 @@ def test_unseen_data_that_were_not_followed(odd):
 def test_what_a_notebook_draws_with_does_not_matter(ufh, grid, monkeypatch, backend):
     monkeypatch.setenv("MPLBACKEND", backend)
     assert "wrote " in ufh.process("plot", "grid", f"--out={backend[:3]}.png").out
+
+
+def test_guidance_is_drawn_by_quarters(ufh, axes):
+    asked = ("--set=guided.tries=4", "--set=guided.warmup=20", "--set=guided.refit=10")
+    ufh(
+        "sweep",
+        "polynomials",
+        *SMALL,
+        "--over=technique=fec,fec+guided",
+        *asked,
+        "--trials=3",
+        "--jobs=1",
+        "--name=led",
+    )
+    ufh("plot", "led", "--kind=guidance")
+    (line,) = [line for line in axes().get_lines() if len(line.get_xdata()) == 4]
+    guided = [row for row in rows(ufh.folder / "results" / "led" / "trials.csv") if row["technique"] == "fec+guided"]
+    shown = line.get_ydata()
+    for quarter in range(4):
+        found = np.array([float(row[f"online_auc_{quarter + 1}"]) for row in guided])
+        if np.isfinite(found).all():
+            assert shown[quarter] == pytest.approx(found.mean())
+    ufh("run", "polynomials", *SMALL, "--trials=1", "--technique=fec", "--jobs=1", "--name=alone")
+    assert "fec+guided" in ufh("plot", "alone", "--kind=guidance", code=2).refusal()

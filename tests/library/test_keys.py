@@ -66,12 +66,36 @@ def test_other_floats_and_what_has_an_array() -> None:
     assert ufh.functional_key(np.array([1 + 2j])) == core_key([np.array([1.0]), np.array([2.0])])
 
 
-def test_tensors_of_other_packages() -> None:
+def test_tensors_of_torch() -> None:
     torch = pytest.importorskip("torch")
     tensor = torch.tensor(VALUES, requires_grad=True)
     assert ufh.functional_key(tensor) == core_key(np.array(VALUES, np.float32))
-    halves = ufh.functional_key(tensor.bfloat16())
-    assert halves == core_key(tensor.bfloat16().float().detach().numpy())
+    assert ufh.functional_key(tensor.bfloat16()) == core_key(tensor.bfloat16().float().detach().numpy())
+
+
+@pytest.mark.parametrize("package", ["jax.numpy", "tensorflow"])
+def test_tensors_of_jax_and_tensorflow(package: str) -> None:
+    module = pytest.importorskip(package)
+    make = module.asarray if package == "jax.numpy" else module.constant
+    values = np.array(VALUES, np.float32)
+    assert ufh.functional_key(make(values)) == core_key(values)
+    assert ufh.functional_key({"b": make(values), "a": make(values[:2])}) == core_key([values[:2], values])
+    halves = make(values, dtype=module.bfloat16)
+    assert ufh.functional_key(halves) == core_key(np.asarray(halves).astype(np.float32)) != core_key(values)
+    assert ufh.functional_key(make(np.array([1, 2], np.int32))) == ufh.functional_key([1, 2])
+
+
+def test_tables_of_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    values = np.array(VALUES, np.float32)
+    column, table = pandas.Series(values), pandas.DataFrame({"a": values, "b": values[::-1]})
+    assert ufh.functional_key(column) == ufh.functional_key(pandas.Index(values)) == core_key(values)
+    assert ufh.functional_key(table) == core_key(table.to_numpy())
+    assert ufh.functional_key(pandas.Series([1, 2])) == ufh.functional_key([1, 2])
+    absent = pandas.Series([0.5, None], dtype="Float64")
+    assert ufh.functional_key(absent) == core_key(np.array([0.5, np.nan]))
+    with pytest.raises(ValueError, match=r"cannot hash an array of .*; give arrays, tensors or numbers"):
+        ufh.functional_key(pandas.DataFrame({"a": [0.5], "b": ["text"]}))
 
 
 @pytest.mark.parametrize("nothing", [[], {}, (), "", np.empty(0), [[], []], iter([]), np.empty(0, int)])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from setups.data import check_length, data_directory, open_regular
+from setups.data import check_length, data_directory
 from setups.image_files import fetched_path
 from setups.nasbench.store import official_path
 
@@ -21,17 +20,6 @@ def test_the_data_directory_can_be_chosen(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.delenv("UFH_DATA")
     assert data_directory().is_absolute()
     assert data_directory().name == "ufh"
-
-
-def test_only_regular_files_are_opened(tmp_path):
-    (tmp_path / "file").write_bytes(b"content")
-    with open_regular(tmp_path / "file") as stream:
-        assert stream.read() == b"content"
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "endless").symlink_to("/dev/zero")
-    for name in ("pipe", "endless"):
-        with pytest.raises(ValueError, match="no regular file"):
-            open_regular(tmp_path / name)
 
 
 def test_long_texts_of_candidates_are_refused_with_the_limit():

@@ -23,10 +23,11 @@ def mixture(first: Series, second: Series) -> str | None:
     return None
 
 
-def obstacle(first: Series, second: Series) -> str | None:
+def obstacle(first: Series, second: Series, same_budget: bool = True) -> str | None:
     """Why a comparison would say nothing, in a line; None when nothing forbids it.
 
-    Two are comparable when they are of the same setup and unit of cost, share data and have the same budget.
+    Two are comparable when they are of the same setup and unit of cost, share data and, with `same_budget`, have the
+    same budget.
     """
     mixed = mixture(first, second)
     if mixed is not None:
@@ -38,7 +39,7 @@ def obstacle(first: Series, second: Series) -> str | None:
         return f"cannot compare results on different data: {data[0] or _ABSENT} and {data[1] or _ABSENT}"
     x, y = settings(first), settings(second)
     for key in sorted(x.keys() | y.keys()):
-        if key.startswith("budget.") and x.get(key) != y.get(key):
+        if same_budget and key.startswith("budget.") and x.get(key) != y.get(key):
             return f"cannot compare results of different budgets: {_difference(key, x, y)}"
     return None
 

@@ -46,16 +46,19 @@ QUANTITIES = ("auc", REEVALUATED_AUC, "best_fitness", "reevaluated_fitness")
 NOTHING_FINITE = "nothing to compare: on one side fewer than two trials found a candidate within their budget"
 
 
-def compare(first: Series, second: Series, quantities: Sequence[str] = QUANTITIES) -> list[Difference]:
+def compare(
+    first: Series, second: Series, quantities: Sequence[str] = QUANTITIES, same_budget: bool = True
+) -> list[Difference]:
     """Differences in these columns, as far as they are finite; trials are paired where both have the same seed.
 
     Raises
     ------
     InputError
-        When the two are of different setups, data or budgets, or have fewer than two trials.
+        When the two are of different setups or data or, unless `same_budget` is False, budgets, or have fewer than two
+        trials.
     """
     a, b = first.results.experiment, second.results.experiment
-    forbidden = obstacle(first, second)
+    forbidden = obstacle(first, second, same_budget)
     if forbidden is not None:
         raise InputError(forbidden)
     paired = a["seed"] == b["seed"]

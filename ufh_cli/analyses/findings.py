@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ import numpy as np
 
 from ufh_cli.analyses.baseline import Pair, condition_label, with_baselines
 from ufh_cli.analyses.compare import Difference, compare, holm
+from ufh_cli.analyses.fronts import objective_names
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series, select_all
 from ufh_cli.analyses.speedup import speed_up
 from ufh_cli.configuration.errors import InputError, nearest
 
 _LEVEL = 0.05
-_LIMITS = {"low", "high", "above", "below"}
+_LIMITS = {"low", "high", "above", "below", "at"}
 YES, NO, OPEN, NONE = "yes", "no", "cannot tell", "–"
 HARMLESS, ALIKE = "no harm found", "no difference found"  # less than a proof: a larger experiment might find some
 
@@ -48,8 +50,8 @@ def find(claim: dict[str, Any], root: Path) -> Finding:
     Parameters
     ----------
     claim : dict
-        ``measure`` says how ("difference", "between", "speed-up", "level"), ``series`` of which results (as for
-        `ufh plot`); the other keys depend on it.
+        ``measure`` says how ("difference", "between", "speed-up", "speed-up between", "level", "attained"), ``series``
+        of which results (as for `ufh plot`); the other keys depend on it.
     root : Path
         Where results are.
 
@@ -90,16 +92,30 @@ def difference(series: Sequence[Series], *, quantity: str = "auc", expect: str =
     return _judged(with_baselines(series), quantity, expect, lambda pair: _name(pair[1]))
 
 
-def between(series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher") -> Finding:
-    """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`."""
+def between(
+    series: Sequence[Series], *, quantity: str = "auc", expect: str = "higher", budgets: str = "equal"
+) -> Finding:
+    """The second series against the first, the fourth against the third, …; for `expect` see `_verdict`.
+
+    With ``budgets = "any"`` one of a pair may have been given more to spend than the other, which its words then say.
+    """
+    if budgets not in ("equal", "any"):
+        raise InputError(f"budgets must be 'equal' or 'any', got {budgets!r}")
+    if budgets == "any" and quantity in ("auc", REEVALUATED_AUC):
+        raise InputError(f"{quantity} is of a budget, and cannot be compared with that of another")
+    return _judged(_pairs(series), quantity, expect, _names, budgets == "equal")
+
+
+def _pairs(series: Sequence[Series]) -> list[Pair]:
     if len(series) % 2:
-        raise InputError(f"the measure 'between' is of pairs of series, got {len(series)}")
-    pairs = list(zip(series[::2], series[1::2], strict=True))
-    return _judged(pairs, quantity, expect, lambda pair: f"{_name(pair[0])} → {_name(pair[1])}")
+        raise InputError(f"a measure 'between' is of pairs of series, got {len(series)}")
+    return list(zip(series[::2], series[1::2], strict=True))
 
 
-def _judged(pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str]) -> Finding:
-    found = [_difference(pair, quantity) for pair in pairs]
+def _judged(
+    pairs: Sequence[Pair], quantity: str, expect: str, words: Callable[[Pair], str], same_budget: bool = True
+) -> Finding:
+    found = [_difference(pair, quantity, same_budget) for pair in pairs]
     adjusted = holm([one.p_value for one in found])
     higher = sum(p < _LEVEL and one.difference > 0 for one, p in zip(found, adjusted, strict=True))
     lower = sum(p < _LEVEL and one.difference < 0 for one, p in zip(found, adjusted, strict=True))
@@ -146,14 +162,23 @@ def _verdict(expect: str, found: Sequence[Difference], higher: int, lower: int, 
 
 def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
     """The speed-up of each technique over its baseline, expected between `low` and `high`."""
-    found = [(pair, speed_up(pair)) for pair in with_baselines(series)]
-    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for _, one in found]
-    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, (_, one) in zip(reached, found, strict=True)]
-    text = _listed("speed-up", (_name(pair[1]) for pair, _ in found), numbers)
-    inside = sum(low <= one.factor <= high for _, one in found)
-    apart = sum(one.high < low or one.low > high for _, one in found)
+    return _sped(with_baselines(series), low, high, lambda pair: _name(pair[1]))
+
+
+def speed_between(series: Sequence[Series], *, low: float, high: float) -> Finding:
+    """The speed-up of the second series over the first, of the fourth over the third, …, expected in these limits."""
+    return _sped(_pairs(series), low, high, _names)
+
+
+def _sped(pairs: Sequence[Pair], low: float, high: float, words: Callable[[Pair], str]) -> Finding:
+    found = [speed_up(pair) for pair in pairs]
+    reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for one in found]
+    numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, one in zip(reached, found, strict=True)]
+    text = _listed("speed-up", map(words, pairs), numbers)
+    inside = sum(low <= one.factor <= high for one in found)
+    apart = sum(one.high < low or one.low > high for one in found)
     verdict = YES if inside == len(found) else NO if apart == len(found) else f"in part ({inside} of {len(found)})"
-    return Finding(text, _count(one.trials for _, one in found), verdict)
+    return Finding(text, _count(one.trials for one in found), verdict)
 
 
 def level(
@@ -180,9 +205,27 @@ def level(
     return Finding(text, trials, YES if fits.all() else f"{fits.mean():.0%} of the trials" if fits.any() else NO)
 
 
-def _difference(pair: Pair, quantity: str) -> Difference:
+def attained(series: Sequence[Series], *, at: float, above: float) -> Finding:
+    """The highest first objective on each trial's front where the last one is `at` or more, and how many are above."""
+    texts, shares = [], []
+    objective_names(series)
+    for one in series:
+        fronts = one.fronts()
+        best = np.array([max((point[0] for point in front if point[-1] >= at), default=-np.inf) for front in fronts])
+        reached = int((best > above).sum())
+        texts.append(
+            f"{reached} of {best.size} above {above:g}; median {np.median(best):.4g}, "
+            f"lowest {best.min():.4g}, highest {best.max():.4g}"
+        )
+        shares.append(reached / best.size)
+    text, trials = _listed("attained", map(_name, series), texts), _count(len(one.fronts()) for one in series)
+    share = min(shares)
+    return Finding(text, trials, YES if share == 1 else NO if max(shares) == 0 else f"{share:.0%} of the trials")
+
+
+def _difference(pair: Pair, quantity: str, same_budget: bool) -> Difference:
     try:
-        differences = compare(*pair, quantities=(quantity,))
+        differences = compare(*pair, quantities=(quantity,), same_budget=same_budget)
     except InputError as error:
         raise InputError(f"{pair[1].results.name}, {pair[1].label}: {error}") from error
     if not differences:
@@ -197,6 +240,16 @@ def _may_be_significant(found: Sequence[Difference]) -> bool:
 
 def _name(series: Series) -> str:
     return ", ".join(filter(None, [series.technique, condition_label(series)]))
+
+
+def _names(pair: Pair) -> str:
+    """Both, with their results' names where nothing else tells them apart, and their budgets where these differ."""
+    names = [_name(one) for one in pair]
+    if names[0] == names[1]:
+        names = [f"{name} ({one.results.name})" for name, one in zip(names, pair, strict=True)]
+    if pair[0].budget != pair[1].budget:
+        names = [f"{name}, cost {one.budget or math.inf:g}" for name, one in zip(names, pair, strict=True)]
+    return " → ".join(names)
 
 
 def _numbers(found: Difference, adjusted: float) -> str:
@@ -223,5 +276,7 @@ _MEASURES: dict[str, Callable[..., Finding]] = {
     "difference": difference,
     "between": between,
     "speed-up": speed,
+    "speed-up between": speed_between,
     "level": level,
+    "attained": attained,
 }

@@ -15,6 +15,7 @@ from rich.text import Text
 from ufh_cli.analyses.comparable import other_differences
 from ufh_cli.analyses.compare import NOTHING_FINITE, Difference, compare, holm, wilson_interval
 from ufh_cli.analyses.fronts import joint_front, objective_names
+from ufh_cli.analyses.remarks import remarks
 from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError, printable
 from ufh_cli.configuration.registry import first_line, setup_entry_points
@@ -104,11 +105,9 @@ def print_summary(series: Sequence[Series]) -> None:
             row.append(f"{one.column(STOPPED).mean():,.0f}" if known else "–")
         rows.append(row)
     print_table(headings, rows, left=len(keys or ["technique"]))
-    if told := stalls(series):
-        console.print(f"note: {told}", style="dim")
-    for notice in dict.fromkeys(one.results.notice for one in series):
-        if notice:
-            console.print(f"note: {notice}", style="dim")
+    for note in [*remarks(series), *dict.fromkeys(one.results.notice for one in series)]:
+        if note:
+            console.print(f"note: {note}", style="dim")
 
 
 def print_trials(series: Sequence[Series]) -> None:
@@ -271,19 +270,6 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float]:
 
 def _number_text(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.6g}"
-
-
-def stalls(series: Sequence[Series]) -> str:
-    """What is to be said of trials that stalled; "" where none did."""
-    trials = [row for one in series for row in one.trials]
-    stalled = sum(row["stopped_by"] == "stalled" for row in trials)
-    if not stalled:
-        return ""
-    return (
-        f"{stalled} of {len(trials)} trials stalled before their budget was spent: all that the search still proposed "
-        f"was in the cache and cost nothing. A finer hash (hash.mantissa_bits), a hash with a cost (hash.cost) or a "
-        f"budget of candidates (budget.candidates) may be what is wanted"
-    )
 
 
 def _collision_rate(series: Series) -> str:

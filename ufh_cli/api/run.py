@@ -7,19 +7,22 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ufh_cli.analyses.remarks import remarks
 from ufh_cli.api.given import name_setup, provenance_of
 from ufh_cli.api.result import Result
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import given_setup
 from ufh_cli.configuration.request import read_request
 from ufh_cli.core.setup import Setup
-from ufh_cli.experiment.run import check_name, choose_name, make_experiment, run_experiment
+from ufh_cli.experiment.plan import make_experiment
+from ufh_cli.experiment.run import check_name, choose_name, run_experiment
 from ufh_cli.machines.processes import INTERRUPTIONS
 from ufh_cli.records.folder import Results, find_folder
 
@@ -78,15 +81,21 @@ def run(
     given = {key: value for key, value in given.items() if value is not None and key not in (over or {})}
     given |= {key: _plain(value) for key, value in (set or {}).items()}
     file = None if config is None else os.path.expanduser(os.fspath(config))
-    experiment = make_experiment(*read_request(called, file, given, None, _swept(over or {})))
+    request = read_request(called, file, given, None, _swept(over or {}))
+    experiment = make_experiment(*request, asked=(set or {}))
     experiment = replace(experiment, provenance=experiment.provenance | provenance_of(called))
     if experiment.parallel and given_setup(called) is not None:
         raise InputError(f"workers of their own processes need an installed setup; {called} is a notebook's: use jobs")
     root = Path(os.path.expanduser(os.fspath(results)))
     if name is not None:
         check_name(name)
+    for line in experiment.warnings:
+        warnings.warn(line, stacklevel=2)
     with _interruptions_kept(), _main_unseen(jobs > 1 or experiment.parallel):
-        return Result([run_experiment(experiment, root / (name or choose_name(experiment, root)), jobs)])
+        result = Result([run_experiment(experiment, root / (name or choose_name(experiment, root)), jobs)])
+    for line in remarks(result.series):
+        warnings.warn(line, stacklevel=2)
+    return result
 
 
 def load(path: str | os.PathLike[str], results: str | os.PathLike[str] = "results") -> Result:

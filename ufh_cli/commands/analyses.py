@@ -126,7 +126,8 @@ def calibrate(
     from ufh_cli.analyses.rows import print_rows, setting_rows
     from ufh_cli.analyses.series import split
     from ufh_cli.configuration.request import read_request
-    from ufh_cli.experiment.run import check_name, make_experiment, record_command, run_experiment
+    from ufh_cli.experiment.plan import make_experiment
+    from ufh_cli.experiment.run import check_name, record_command, run_experiment
     from ufh_cli.experiment.trials import make_setup
     from ufh_cli.figures.settings import plot_settings
 
@@ -175,7 +176,7 @@ def export(
     try:
         sentence = made.export(candidate, out, Rng.from_seed([3, 0]))
     except (ValueError, OSError) as error:
-        raise InputError(f"{out}: {error}") from error
+        raise InputError(f"{out}: {getattr(error, 'strerror', None) or error}") from error
     typer.echo(sentence)
 
 

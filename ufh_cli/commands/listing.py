@@ -49,8 +49,10 @@ def check(setup: SetupName, config: ConfigFile = None, settings: Settings = None
     from ufh_cli.configuration.errors import InputError
     from ufh_cli.configuration.request import read_request
     from ufh_cli.configuration.sweep import make_cells
+    from ufh_cli.experiment.probe import probe
 
     cell = make_cells(*read_request(setup, config, {}, settings, []))[0].config
+    probe(cell.model_copy(update={"technique": "fec"}))  # which a line tells, not one for each check that it spoils
     verdicts = []
     for verdict in conformance(setup, cell.options):
         verdicts.append(verdict)

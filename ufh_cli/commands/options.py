@@ -76,7 +76,8 @@ RESULTS = Path("results")
 KIND_NAMES = (
     "curves", "test-curves", "panels", "test-panels", "against-baseline", "test-against-baseline", "auc", "fitness",
     "reevaluation", "midway-reevaluation", "hits", "hits-along", "repeats", "scatter", "response", "fitness-response",
-    "test-response", "distribution", "evaluations", "best", "learning", "front", "reevaluated-auc",
+    "test-response", "distribution", "evaluations", "best", "learning", "front", "recurrence",
+    "redundancy", "reevaluated-auc", "guidance",
 )  # fmt: skip
 Names = Annotated[list[str], typer.Argument(help="Results: NAME, or NAME:key=value for some of its cells.")]
 TableFile = Annotated[

@@ -21,7 +21,7 @@ from ufh_cli.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from ufh_cli.experiment.run import Experiment
+    from ufh_cli.experiment.plan import Experiment
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +62,7 @@ def sweep(
 
 def _experiment(setup: str, asked: Asked, over: list[str]) -> Experiment:
     from ufh_cli.configuration.request import read_request
-    from ufh_cli.experiment.run import make_experiment
+    from ufh_cli.experiment.plan import make_experiment
 
     given = {
         "technique": asked.technique,
@@ -73,7 +73,8 @@ def _experiment(setup: str, asked: Asked, over: list[str]) -> Experiment:
         "workers": asked.workers,
         "cache.warm": _folder(asked.warm_cache, asked.results),
     }
-    return make_experiment(*read_request(setup, asked.config, given, asked.settings, over))
+    keys = [text.partition("=")[0].strip() for text in asked.settings or []]
+    return make_experiment(*read_request(setup, asked.config, given, asked.settings, over), asked=keys)
 
 
 def _folder(name: str | None, results: Path) -> str | None:
@@ -84,8 +85,9 @@ def _folder(name: str | None, results: Path) -> str | None:
 
 
 def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
+    from ufh_cli.analyses.remarks import remarks
     from ufh_cli.analyses.series import split
-    from ufh_cli.analyses.tables import print_best, print_summary, stalls
+    from ufh_cli.analyses.tables import print_best, print_summary
     from ufh_cli.configuration.errors import InputError
     from ufh_cli.experiment.run import check_name, choose_name, record_command, run_experiment
     from ufh_cli.machines.sites import ignore_interrupts
@@ -104,9 +106,14 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
 
         if not count_workers(cluster):  # also before anything is written
             typer.echo(f"the cluster at {cluster} has no workers yet; waiting for them", err=True)
+
+    def warn() -> None:
+        for line in experiment.warnings:
+            typer.echo(f"ufh: warning: {line}", err=True)
+
     record_command(experiment, sys.argv[1:])
     try:
-        finished = run_experiment(experiment, path, asked.jobs, cluster)
+        finished = run_experiment(experiment, path, asked.jobs, cluster, begin=warn)
     except KeyboardInterrupt:
         ignore_interrupts()  # nor shall the end of the process be spoilt by another
         with suppress(OSError):  # the terminal may be gone
@@ -116,11 +123,13 @@ def _run(experiment: Experiment, asked: Asked, best: bool = False) -> None:
                 err=True,
             )
         raise
-    print_summary(split(finished))
-    if (told := stalls(split(finished))) and not sys.stdout.isatty():  # else it is on the screen already
-        typer.echo(f"ufh: {told}", err=True)
+    series = split(finished)
+    print_summary(series)
+    if not sys.stdout.isatty():  # else they are on the screen already
+        for line in remarks(series):
+            typer.echo(f"ufh: warning: {line}", err=True)
     if best:
-        print_best(split(finished))
+        print_best(series)
     where = shlex.quote(name) + where_option(asked.results)
     typer.echo(f"\nfiles: {path}\nnext:  ufh plot {where}    ufh show {where} --best")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,10 +47,10 @@ def load_setup(name: str) -> type[Setup]:
     Raises
     ------
     InputError
-        When there is no such setup, or it cannot be imported, or is no `Setup`.
+        When there is no such setup, or it cannot be imported, is no `Setup`, or has not all methods of one.
     """
     if name in _given:
-        return _given[name]
+        return _whole(name, _given[name])
     entries = _entry_points_along(tuple(sys.path))
     if name not in entries:
         entries = setup_entry_points()  # it may have been installed just now
@@ -59,11 +61,28 @@ def load_setup(name: str) -> type[Setup]:
     _find_our_own(entries[name])
     try:
         found = entries[name].load()
-    except (ImportError, AttributeError, SyntaxError, NameError) as error:
-        raise InputError(f"setup {name!r} cannot be imported: {error}") from error
+    except Exception as error:  # whatever its module does
+        raise InputError(f"setup {name!r} cannot be imported: {_what(error)}") from error
     if not (isinstance(found, type) and issubclass(found, Setup)):
         raise InputError(f"setup {name!r}: {entries[name].value} is not a subclass of ufh_cli.core.setup.Setup")
-    return found
+    return _whole(name, found)
+
+
+def _whole(name: str, kind: type[Setup]) -> type[Setup]:
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        wanted = ", ".join(f"{method}{_without_types(getattr(Setup, method))}" for method in missing)
+        raise InputError(f"setup {name}: a method is missing: write {kind.__name__}'s {wanted}")
+    return kind
+
+
+def _without_types(method: Callable) -> str:
+    return f"({', '.join(inspect.signature(method).parameters)})"
+
+
+def _what(error: Exception) -> str:
+    told = isinstance(error, ImportError | AttributeError | SyntaxError | NameError)  # by itself
+    return str(error) if told else f"{type(error).__name__}: {error}"
 
 
 def first_line(name: str) -> str:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from ufh_cli.configuration.errors import InputError, nearest, shorten, shown
+from ufh_cli.configuration.options import (
+    OptionalFloat,
+    OptionalText,
+    OptionalWhole,
+    Section,
+    Whole,
+    none_word,
+    options_model,
+)
 from ufh_cli.configuration.registry import load_setup
-from ufh_cli.configuration.values import Given, as_text, fitted, parse_toml, parse_value
+from ufh_cli.configuration.values import Given, as_text, parse_toml, parse_value
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.search import SEARCH_METHODS, SearchMethod
@@ -29,53 +35,7 @@ _LARGEST_FILE = 1 << 20  # bytes
 _DEEPEST = 16  # tables in tables
 
 
-def _none_word(value: Any) -> Any:
-    return None if value == "none" else value
-
-
-def _word(value: Any) -> Any:
-    return str(value) if type(value) is int else value
-
-
-def _tuples(value: Any) -> Any:
-    """Lists, also in each other, as tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
-
-
-def _listed(hint: Any) -> BeforeValidator:
-    """For an option that is a tuple: the list of TOML, of the right length."""
-    of = typing.get_args(hint)
-    wanted = "a list" if ... in of else f"a list of {len(of)}"
-
-    def check(value: Any) -> Any:
-        if not isinstance(value, list | tuple) or not (... in of or len(value) == len(of)):
-            raise PydanticCustomError("list", f"must be {wanted}")
-        return _tuples(value)
-
-    return BeforeValidator(check)
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63 else value
-
-
-Whole = Annotated[int, BeforeValidator(_whole)]  # also written 1e6
-OptionalWhole = Annotated[int | None, BeforeValidator(_none_word), BeforeValidator(_whole)]
-OptionalFloat = Annotated[float | None, BeforeValidator(_none_word)]
-OptionalText = Annotated[str | None, BeforeValidator(_none_word)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_what_is_given(cls, tables: Any) -> Any:
-        """What the command line gave becomes a value now that it is known which kind is wanted."""
-        return fitted(tables, cls) if isinstance(tables, dict) else tables
-
-
-class HashConfig(_Section):
+class HashConfig(Section):
     """Methods 3 and 4: the key.
 
     With ``kind = "per-task"`` each task of an evaluation has a functional key of its own.
@@ -87,7 +47,7 @@ class HashConfig(_Section):
     cost: OptionalFloat = Field(default=None, ge=0)
 
 
-class CacheConfig(_Section):
+class CacheConfig(Section):
     """Methods 5, 8 and 9: what fec, forgetful-fec and fea do."""
 
     forget_probability: Annotated[float, Field(ge=0, le=1)] | Literal["1/N"] = 0.1
@@ -100,7 +60,7 @@ class CacheConfig(_Section):
     warm: OptionalText = None
 
 
-class ProposalConfig(_Section):
+class ProposalConfig(Section):
     """Methods 6 and 7: what fcm and tabulist do."""
 
     max_tries: Whole = Field(default=100, ge=0)
@@ -108,7 +68,7 @@ class ProposalConfig(_Section):
     max_seen: Whole = Field(default=10, ge=0)
 
 
-class EvaluationConfig(_Section):
+class EvaluationConfig(Section):
     """When evaluations are ended early: seconds, megabytes, attempts when a worker dies, and the hurdle.
 
     With `catch` a candidate whose evaluation raises is counted as lost; else the search ends there.
@@ -121,12 +81,12 @@ class EvaluationConfig(_Section):
     timeout: OptionalFloat = Field(default=None, gt=0, le=1e9)
     memory: OptionalFloat = Field(default=None, gt=0, le=1e9)
     attempts: Whole = Field(default=3, ge=1)
-    catch: Annotated[bool | None, BeforeValidator(_none_word)] = None
+    catch: Annotated[bool | None, BeforeValidator(none_word)] = None
     hurdle_percentile: OptionalFloat = Field(default=None, gt=0, le=100)
     hurdle_window: OptionalWhole = Field(default=None, ge=1)
 
 
-class BudgetConfig(_Section):
+class BudgetConfig(Section):
     """When a trial ends."""
 
     cost: OptionalFloat = Field(default=None, gt=0)
@@ -134,7 +94,7 @@ class BudgetConfig(_Section):
     target_fitness: OptionalFloat = None
 
 
-class ExperimentConfig(_Section):
+class ExperimentConfig(Section):
     """One cell of an experiment: everything that decides its results, but for the number of trials."""
 
     setup: str
@@ -189,7 +149,12 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
     if search.get("unique_keys") and not parse_technique(config.technique):
         raise InputError(f"{source}: search.unique_keys needs a technique that computes keys, such as fec")
-    options = _resolved(load_setup(config.setup), config.options, "options", source)
+    kind = load_setup(config.setup)
+    try:
+        options_model(kind)
+    except InputError as error:
+        raise InputError(f"setup {config.setup}: {error}") from error
+    options = _resolved(kind, config.options, "options", source)
     guided = _resolved(Guidance, config.guided, "guided", source) if config.guided or GUIDED in acting else {}
     resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options, "guided": guided})
     make_search(resolved, source)
@@ -336,31 +301,6 @@ def check_budget(config: ExperimentConfig, source: str) -> None:
     """A search must end; what only hashes needs no budget."""
     if config.budget.cost is None and config.budget.candidates is None:
         raise InputError(f"{source}: a budget is missing: give budget.cost (--budget) or budget.candidates")
-
-
-@functools.lru_cache(maxsize=64)
-def options_model(cls: type) -> type[BaseModel]:
-    """The schema that the keyword-only parameters of a constructor spell out."""
-    hints = typing.get_type_hints(cls.__init__)  # type: ignore[misc]
-    fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():  # type: ignore[misc]
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            default = ... if parameter.default is parameter.empty else parameter.default
-            hint = hints.get(name, Any)
-            if hint is int:
-                hint = Whole
-            elif typing.get_origin(hint) is Literal and all(isinstance(word, str) for word in typing.get_args(hint)):
-                hint = Annotated[hint, BeforeValidator(_word)]  # 0 for "0": the command line has no quotes
-            elif hint is str:
-                hint = Annotated[str, BeforeValidator(_word)]
-            elif typing.get_origin(hint) is tuple:
-                hint = Annotated[hint, _listed(hint)]
-            elif any(typing.get_origin(one) is tuple for one in typing.get_args(hint)):
-                hint = Annotated[hint, BeforeValidator(_tuples)]
-            elif type(None) in typing.get_args(hint):
-                hint = Annotated[hint, BeforeValidator(_none_word)]
-            fields[name] = (hint, default)
-    return create_model(cls.__name__, __base__=_Section, **fields)
 
 
 def _resolved(cls: type, given: Mapping[str, Any], section: str, source: str) -> dict[str, Any]:

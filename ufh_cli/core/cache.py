@@ -81,6 +81,10 @@ class FunctionalEquivalenceCache:
         fitness = self.lookup(key)
         return self.store(key, evaluate()) if fitness is None else fitness
 
+    def knows(self, key: Hashable) -> bool:
+        """Whether there is an entry of `key`; unlike a look-up this neither counts, nor forgets, nor draws."""
+        return key in self._entries
+
     def warm(self, evaluations: Iterable[tuple[Hashable, Any]]) -> None:
         """Take in what an earlier search found: keys and evaluations, in the order of that search."""
         for key, fitness in evaluations:
@@ -231,8 +235,7 @@ def _mean(mean: Any, new: Any, count: int) -> Any:
     """The mean of `count` earlier values, which is `mean`, and a new one; of evaluations, of all that they found."""
     if not isinstance(new, Evaluation):
         return _running_mean(0.0 if mean is None else mean, new, count)
-    if mean is None:
-        return new
+    mean = new if mean is None else mean
     return new._replace(
         fitness=_running_mean(mean.fitness, new.fitness, count),
         objectives=tuple(

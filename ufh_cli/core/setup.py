@@ -93,11 +93,32 @@ class Curves(NamedTuple):
         What is counted along, and what is measured.
     values : mapping of str to sequence of float
         For each curve its name and the measurements at 1, 2, 3, …
+    beside : mapping of str to mapping of str to sequence of float
+        For some of these names what is drawn beside them, by what it is called: how known candidates do.
     """
 
     x_label: str
     y_label: str
     values: Mapping[str, Sequence[float]]
+    beside: Mapping[str, Mapping[str, Sequence[float]]] = {}
+
+
+class Landmark(NamedTuple):
+    """What is known of the objectives from elsewhere, to be drawn beside the fronts that a search found.
+
+    Attributes
+    ----------
+    name : str
+        What it is, for a legend.
+    points : sequence of tuple of float
+        In the order of `Setup.objectives`.
+    joined : bool
+        Whether the points are steps of one line, else marks of their own.
+    """
+
+    name: str
+    points: Sequence[tuple[float, ...]]
+    joined: bool = True
 
 
 class Setup(ABC, Generic[C]):
@@ -262,6 +283,14 @@ class Setup(ABC, Generic[C]):
     def details(self, candidate: C, fitness: float) -> str:
         """What a person wants to know of a search's best candidate besides its description; "" for nothing."""
         return ""
+
+    def form(self, candidate: C) -> str:
+        """`describe` without what evaluations fit, such as constants: tells what several trials found alike."""
+        return self.describe(candidate)
+
+    def landmarks(self) -> Sequence[Landmark]:
+        """What is known of the `objectives` from elsewhere, for ``ufh plot --kind front``; empty where nothing is."""
+        return ()
 
     def redundancy(self, candidate: C) -> float:
         """The fraction of `candidate` without which it does the same, for ``ufh plot --kind redundancy``.

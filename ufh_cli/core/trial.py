@@ -8,6 +8,7 @@ from typing import Any
 
 from ufh_cli.core.budget import Budget
 from ufh_cli.core.front import Archive
+from ufh_cli.core.guided.outputs import Outputs
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.hurdle import RollingHurdle, check_hurdle, hurdle_again
 from ufh_cli.core.per_task import PerTaskCache, check_per_task
@@ -17,7 +18,7 @@ from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial_result import TrialResult
-from ufh_cli.core.workers import Job, SimulatedWorkers, Workers, real_number
+from ufh_cli.core.workers import Job, SetupFailed, SimulatedWorkers, Workers, reevaluate_as_asked
 
 _STALLED = 10_000  # keys in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
@@ -51,6 +52,8 @@ class Trial:
         In counterfactual mode, how far apart two fitnesses may be without being a collision (§6.5): whichever is more.
     observe : callable or None
         Called with the trial after each finished candidate.
+    outputs : callable or None
+        candidate -> its hashable outputs, where guided search is to have those that a key was computed from.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Trial:
         tolerance: float = 0.0,
         relative_tolerance: float = 0.0,
         observe: Callable[[Trial], None] | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
         if hurdle is not None:
             check_hurdle(setup, technique)
@@ -97,7 +101,7 @@ class Trial:
         if technique.guidance is not None:
             from ufh_cli.core.guided.guide import make_guide  # compiled code that other searches need not load
 
-            self.guide = make_guide(setup, technique.guidance, streams.guidance)
+            self.guide = make_guide(setup, technique, outputs or setup.hashable_outputs, streams.guidance)
             self.result.guidance = self.guide.tally
         self.archive: Archive[Individual] | None = None
         if setup.objectives is not None:
@@ -116,7 +120,13 @@ class Trial:
         before, free = 0.0, 0
         while True:
             while workers.idle and self.proposed < limit and workers.clock < budget.cost:
-                submit(start())
+                try:
+                    job = start()
+                except MemoryError:
+                    raise
+                except Exception as error:  # of every kind: a setup's code drew it, mutated it or made its key
+                    raise SetupFailed.of(f"proposing candidate {self.proposed} or making its key", error) from error
+                submit(job)
             if not workers.busy:
                 break
             job = wait()
@@ -199,61 +209,54 @@ class Trial:
             child = self.guide.child(parent, rng)
         else:
             child = Individual(setup.mutate(parent.candidate, rng))
-        filters = self.technique.filters
-        if not filters:
+        filters, guide = self.technique.filters, self.guide
+        judges = guide is not None and guide.judges
+        if not filters and not judges:
             return child, 0
-        child.key = self.key(child.candidate)
-        hashes = 1
-        if parent is not None:
-            for _ in range(self.technique.max_tries):
-                if not any(f.rejects(child.key, parent.key) for f in filters):
-                    break
+        self._identify(child)
+        hashes, tries = 1, self.technique.max_tries
+        while parent is not None:
+            if tries > 0 and any(f.rejects(child.key, parent.key) for f in filters):
+                tries -= 1
                 origin = child if self.technique.accumulate else parent
                 child = Individual(setup.mutate(origin.candidate, rng))
-                child.key = self.key(child.candidate)
-                hashes += 1
+            elif guide is not None and judges and not self._is_known(child) and guide.skips(child, parent):
+                child = guide.child(parent, rng)
+            else:
+                break
+            self._identify(child)
+            hashes += 1
         for f in filters:
             f.admit(child.key)
         return child, hashes
 
+    def _identify(self, child: Individual) -> None:
+        child.key = self.key(child.candidate)
+        if self.guide is not None and self.guide.judges:
+            self.guide.see(child)
+
+    def _is_known(self, child: Individual) -> bool:
+        cache = self.technique.cache
+        return cache is not None and cache.knows(child.key)
+
     def _finish(self, job: Job) -> None:
         """Take in a finished candidate (the lower half of Methods 5 to 9)."""
-        individual, cache, result = job.individual, self.technique.cache, self.result
-        evaluation = job.evaluation
-        result.candidates += 1
-        if evaluation is not None:
-            result.evaluations += 1
-            if job.lost:
-                result.lost += 1
-            elif evaluation.stopped:
-                result.stopped += 1
+        individual, cache = job.individual, self.technique.cache
+        self._count(job)
         if job.cached is not None:
-            result.cache_hits += 1
-            if evaluation is not None and not job.lost:
-                result.comparisons += 1
-                found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
-                result.collisions += not math.isclose(
-                    found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance
-                )
             evaluation = job.cached
-            if job.waits:
-                result.waits += 1
-            if cache is not None and cache.warm_keys:
-                result.warm_hits += cache.is_warm(individual.key)
         else:
-            assert evaluation is not None
+            assert job.evaluation is not None
+            evaluation = job.evaluation
             if cache is not None and not job.lost:  # what was not measured is not remembered
                 evaluation = cache.store(individual.key, evaluation)
-                if job.partial or job.repeats:
-                    result.partial_hits += job.partial
-                    result.repeats += job.repeats
         if evaluation.refined is not None:
             self._refine(individual, job.evaluation, evaluation)
         individual.evaluation = evaluation
         individual.fitness = fitness = evaluation[0]
         if self.archive is not None:
             self._add_to_archive(job)
-        elif fitness > self.best_fitness or result.best is None:
+        elif fitness > self.best_fitness or self.result.best is None:
             self._improve(individual)
         self.search.tell(individual)
         if self.guide is not None and job.cached is None and not job.lost:
@@ -264,6 +267,30 @@ class Trial:
             self.observe(self)
         if cache is not None and job.cached is None:
             self._release(job)
+
+    def _count(self, job: Job) -> None:
+        """What became of a candidate, in numbers."""
+        result, evaluation, cache = self.result, job.evaluation, self.technique.cache
+        result.candidates += 1
+        if evaluation is not None:
+            result.evaluations += 1
+            if job.lost:
+                result.lost += 1
+            elif evaluation.stopped:
+                result.stopped += 1
+        if job.cached is None:
+            if not job.lost and (job.partial or job.repeats):
+                result.partial_hits += job.partial
+                result.repeats += job.repeats
+            return
+        result.cache_hits += 1
+        result.waits += job.waits
+        if cache is not None and cache.warm_keys:
+            result.warm_hits += cache.is_warm(job.key)
+        if evaluation is not None and not job.lost:  # counterfactual
+            result.comparisons += 1
+            found, known = evaluation.fitness, job.cached.fitness  # two equal infinities agree
+            result.collisions += not math.isclose(found, known, rel_tol=self.relative_tolerance, abs_tol=self.tolerance)
 
     def _refine(self, individual: Individual, own: Evaluation | None, told: Evaluation) -> None:
         """Let a candidate have what its own evaluation learnt, and what that of another which behaves alike did."""
@@ -320,17 +347,15 @@ class Trial:
         result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:
-        candidate = individual.candidate
-        found = self.setup.reevaluate(candidate, self.streams.reevaluation)
-        return real_number(self.setup, candidate, "fitness on unseen data", found)
+        return reevaluate_as_asked(self.setup, individual.candidate, self.streams.reevaluation)
 
 
-def functional_keys(setup: Setup, functional_hash: FunctionalHash) -> KeyFunction:
-    """candidate -> the key of its hashable outputs (Method 3).
+def functional_keys(setup: Setup, functional_hash: FunctionalHash, outputs: Outputs | None = None) -> KeyFunction:
+    """candidate -> the key of its hashable outputs (Method 3), which `outputs` may give in the place of the setup.
 
     Where a setup says that its structural keys are few and cheap, the functional key is computed once for each of them.
     """
-    outputs = setup.hashable_outputs
+    outputs = outputs or setup.hashable_outputs
     if not setup.few_structures:
         return lambda candidate: functional_hash(outputs(candidate))
     structure = setup.structural_key

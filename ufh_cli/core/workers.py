@@ -8,7 +8,7 @@ import textwrap
 import traceback
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -118,8 +118,21 @@ class WrongCost(ValueError):
     """What a setup says that an evaluation cost, or found, cannot be reckoned with."""
 
 
-class EvaluationFailed(RuntimeError):
-    """What the setup's evaluation raised, with whose it was; the error itself is the cause."""
+class SetupFailed(RuntimeError):
+    """What the setup's own code raised, with what it was to do; the error itself is the cause."""
+
+    @classmethod
+    def of(cls, doing: str, error: Exception) -> Self:
+        """Of the `error` that `doing` something raised."""
+        what = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
+        failed = cls(f"{doing} raised {what}")
+        # A cause does not survive the way from another process, a note does.
+        failed.add_note("".join(traceback.format_exception(error)))
+        return failed
+
+
+class EvaluationFailed(SetupFailed):
+    """It was to evaluate a candidate."""
 
 
 def evaluate_as_asked(
@@ -145,19 +158,26 @@ def evaluate_as_asked(
     except (MemoryError, WrongCost):
         raise
     except Exception as error:  # of every kind: it is the code of whoever wrote the setup
-        raise _failed(setup, candidate, error) from error
+        raise EvaluationFailed.of(f"the evaluation of {_whose(setup, candidate)!r}", error) from error
 
 
-def _failed(setup: Setup, candidate: Any, error: Exception) -> EvaluationFailed:
-    what = textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
-    failed = EvaluationFailed(f"the evaluation of {_whose(setup, candidate)!r} raised {what}")
-    # A cause does not survive the way from another process, a note does.
-    failed.add_note("".join(traceback.format_exception(error)))
-    return failed
+def reevaluate_as_asked(setup: Setup, candidate: Any, rng: Rng) -> float:
+    """The fitness of `candidate` on unseen data; `WrongCost` when it is no number, `SetupFailed` as above."""
+    try:
+        found = setup.reevaluate(candidate, rng)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise SetupFailed.of(f"the re-evaluation of {_whose(setup, candidate)!r}", error) from error
+    return real_number(setup, candidate, "what reevaluate returns", found)
 
 
 def _whose(setup: Setup, candidate: Any) -> str:
-    text = textwrap.shorten(setup.describe(candidate), 200, placeholder=" …")
+    try:
+        text = setup.describe(candidate)
+    except Exception:  # there is something worse to tell
+        text = repr(candidate)
+    text = textwrap.shorten(text, 200, placeholder=" …")
     return text[:200] + " …" * (len(text) > 202)
 
 
@@ -167,19 +187,22 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
     Raises
     ------
     WrongCost
-        When its cost is no finite number of at least 0, or its fitness no real number: all that comes after it would be
-        wrong.
+        When it is no `Evaluation`, its cost no finite number of at least 0, or its fitness no real number: all that
+        comes after it would be wrong.
     """
+    if not isinstance(evaluation, Evaluation):
+        what = f"that of {_whose(setup, candidate)!r} is of type {type(evaluation).__name__}"
+        raise WrongCost(f"evaluate must return ufh.Evaluation(fitness, cost), but {what}")
     fitness, cost = evaluation[0], evaluation[1]
-    if type(fitness) is not float or type(cost) is not float or fitness != fitness:
-        # Setups that compute with numpy give its own kind of scalar.
-        fitness, cost = (real_number(setup, candidate, *item) for item in (("fitness", fitness), ("cost", cost)))
+    if type(fitness) is type(cost) is float and fitness == fitness and 0.0 <= cost < math.inf:
+        return evaluation
+    # Setups that compute with numpy give its own kind of scalar.
+    what = ("an evaluation's fitness", "an evaluation's cost")
+    fitness, cost = (real_number(setup, candidate, *item) for item in zip(what, (fitness, cost), strict=True))
     if not 0.0 <= cost < math.inf:
         whose = _whose(setup, candidate)
         raise WrongCost(f"an evaluation's cost must be a finite number of at least 0, but that of {whose!r} is {cost}")
-    if fitness is not evaluation[0] or cost is not evaluation[1] or fitness != fitness:
-        return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=float(cost))
-    return evaluation
+    return evaluation._replace(fitness=fitness if fitness == fitness else -math.inf, cost=cost)
 
 
 def real_number(setup: Setup, candidate: Any, what: str, value: Any) -> float:
@@ -191,7 +214,7 @@ def real_number(setup: Setup, candidate: Any, what: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         pass
     whose = _whose(setup, candidate)
-    raise WrongCost(f"an evaluation's {what} must be a number, but that of {whose!r} is of type {kind.__name__}")
+    raise WrongCost(f"{what} must be a number, but that of {whose!r} is of type {kind.__name__}")
 
 
 class SimulatedWorkers:

@@ -8,28 +8,20 @@ import math
 import os
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ufh_cli.configuration.errors import InputError
-from ufh_cli.configuration.schema import BudgetConfig, ExperimentConfig, check_budget
-from ufh_cli.configuration.sweep import Cell, make_cells
-from ufh_cli.core.rng import Rng
-from ufh_cli.core.setup import Setup
-from ufh_cli.core.techniques import CACHES, parse_technique
+from ufh_cli.configuration.schema import BudgetConfig
 from ufh_cli.core.trial import Trial
+from ufh_cli.experiment.plan import Experiment
 from ufh_cli.experiment.side_by_side import Task, run_beside, run_here
-from ufh_cli.experiment.trials import Surroundings, is_parallel, make_setup, make_trial, setup_spec
-from ufh_cli.experiment.warm import journal_digest, warm_evaluations
+from ufh_cli.experiment.trials import Surroundings
 from ufh_cli.machines.given import bringing_setup
 from ufh_cli.machines.parallel import Running
 from ufh_cli.machines.sites import LocalSite, Site, ignore_interrupts
 from ufh_cli.progress import Bar, progress_bar
-from ufh_cli.records.folder import Results, decisive, experiment_differences, make_provenance
+from ufh_cli.records.folder import Results, decisive, experiment_differences
 from ufh_cli.records.journal import JOURNAL, Journal, experiment_identity
 from ufh_cli.records.recorder import Recorder
 from ufh_cli.records.status import Standing, TrialStanding
@@ -41,160 +33,10 @@ _SHOW_EVERY = 0.25  # seconds
 _SHOWN_TRIALS = 4  # of those in other processes, so that the line is not too long
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """What is to be run.
-
-    Attributes
-    ----------
-    cells : list of Cell
-        The combinations of swept values.
-    tables : dict
-        What ``experiment.toml`` says.
-    provenance : dict
-        Versions and the data's fingerprint and notice.
-    data : dict
-        Number of a cell -> the fingerprint of its data.
-    keeps_journal : bool
-        Whether finished evaluations are written down.
-    parallel : bool
-        Whether a trial has processes of its own.
-    """
-
-    cells: list[Cell]
-    tables: dict[str, Any]
-    provenance: dict[str, Any]
-    data: dict[int, str]
-    keeps_journal: bool
-    parallel: bool
-
-    @property
-    def trials(self) -> int:
-        """How many of each cell."""
-        return self.cells[0].config.trials
-
-    @property
-    def notice(self) -> str:
-        """What every output shall say about the data; "" for nothing."""
-        return str(self.provenance["notice"])
-
-    @property
-    def simulated(self) -> bool:
-        """Whether costs, and several workers in a trial, are simulated."""
-        return self.provenance.get("workers") != "real"
-
-    def tasks(self) -> list[Task]:
-        """Every (cell, trial), in the order in which they are run: cells that share a setup advance together."""
-        first = first_with_same_setup(self.cells)
-        tasks = [(cell, trial) for trial in range(self.trials) for cell in range(len(self.cells))]
-        return sorted(tasks, key=lambda task: first[task[0]])
-
-
-def make_experiment(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]], source: str) -> Experiment:
-    """Check everything that can be checked before the first trial.
-
-    Raises
-    ------
-    InputError
-        With one line, when a key, a value or the setup's data do not fit.
-    """
-    cells = make_cells(tables, over, source)
-    for cell in cells:
-        check_budget(cell.config, source)
-    first = first_with_same_setup(cells)
-    order = sorted(range(len(cells)), key=lambda number: first[number])
-    data: dict[int, str] = {}
-    precisions: dict[str, None] = {}
-    notices: dict[str, None] = {}
-    journal = simulated = parallel = False
-    for number in order:
-        config = cells[number].config
-        setup = make_setup(config)
-        check_limits(config, setup, source)
-        check_trial(cells[number])
-        data[number] = setup.fingerprint()
-        notices[setup.notice()] = None
-        if precision := default_precision(config, setup):
-            precisions[precision] = None
-        journal |= keeps_journal(config, setup)
-        simulated |= setup.simulated_cost
-        parallel |= is_parallel(config, setup)
-    written = cells[0].config.as_dict()
-    if guided := next((cell.config.guided for cell in cells if cell.config.guided), None):
-        written["guided"] = dict(guided)  # also where the first cell of a sweep has another technique
-    if over:
-        written["over"] = {key: list(values) for key, values in over.items()}
-    provenance = make_provenance("; ".join(dict.fromkeys(data.values())), " ".join(notices).strip())
-    if precisions:
-        provenance["precision"] = "; ".join(precisions)
-    if not simulated:
-        provenance["workers"] = "real"
-    if warm := check_warm([cells[number] for number in order]):
-        provenance["warm"] = warm
-    return Experiment(cells, written, provenance, data, journal, parallel)
-
-
-def first_with_same_setup(cells: Sequence[Cell]) -> list[int]:
-    """For each cell the first one that has the same setup with the same options.
-
-    Whoever takes cells and trials in this order makes each setup once, though a process keeps only the latest few.
-    """
-    specs = [setup_spec(cell.config) for cell in cells]
-    return [specs.index(spec) for spec in specs]
-
-
-def default_precision(config: ExperimentConfig, setup: Setup) -> str:
-    """The precision that functional keys have where none is asked for; "" where one is, or there are no such keys."""
-    asked = config.hash.mantissa_bits is not None or config.hash.decimals is not None
-    if asked or config.hash.kind != "functional" or not parse_technique(config.technique):
-        return ""
-    outputs = setup.hashable_outputs(setup.random_candidate(Rng.from_seed(0)))
-    arrays = [outputs] if isinstance(outputs, np.ndarray) else list(outputs)
-    kinds = dict.fromkeys(np.asarray(array).dtype for array in arrays)
-    return ", ".join(f"hash.mantissa_bits = {np.finfo(kind).nmant // 2} ({kind})" for kind in kinds if kind.kind == "f")
-
-
 def record_command(experiment: Experiment, arguments: Sequence[str]) -> None:
     """Have ``experiment.toml`` say by which command line the results were made."""
     line = shlex.join(["ufh", *arguments])
     experiment.provenance["run"]["command"] = line.encode("utf-8", "replace").decode("utf-8")
-
-
-def check_limits(config: ExperimentConfig, setup: Setup, source: str) -> None:
-    """A limit that nothing would see to is refused."""
-    for name in ("timeout", "memory"):
-        if setup.simulated_cost and getattr(config.evaluation, name) is not None:
-            raise InputError(f"{source}: evaluation.{name} has no effect: {config.setup} only simulates its costs")
-
-
-def check_trial(cell: Cell) -> None:
-    """Make a trial and hash one candidate: what does not go together is refused before the first trial."""
-    try:
-        trial = make_trial(cell.config, 0)
-        if parse_technique(cell.config.technique):
-            key = trial.key(trial.setup.random_candidate(Rng.from_seed(0)))
-            check_key(key)
-    except ValueError as error:
-        raise InputError(f"{cell.config.setup}: {error}") from error
-
-
-def check_key(key: Any) -> None:
-    """Refuse what no cache can look up, such as a list as a structural key."""
-    try:
-        hash(key)
-    except TypeError as error:
-        raise ValueError(f"{error}; a structural key, or a candidate that is its own, must be a tuple or so") from error
-
-
-def check_warm(cells: Sequence[Cell]) -> dict[str, str]:
-    """The digests of the journals that warm caches; refused where they do not fit."""
-    configs = [cell.config for cell in cells if cell.config.cache.warm is not None]
-    if configs and not any(set(parse_technique(config.technique)) & set(CACHES) for config in configs):
-        raise InputError(f"cache.warm needs a technique with a cache, such as fec, not {configs[0].technique!r}")
-    warm = {str(config.cache.warm): journal_digest(str(config.cache.warm)) for config in configs}
-    for config in configs:
-        warm_evaluations(config, warm)
-    return warm
 
 
 def check_name(name: str) -> None:
@@ -219,10 +61,17 @@ def choose_name(experiment: Experiment, root: Path) -> str:
     raise AssertionError("unreachable")
 
 
-def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, cluster: str | None = None) -> Results:
+def run_experiment(
+    experiment: Experiment,
+    path: Path,
+    jobs: int | None = None,
+    cluster: str | None = None,
+    begin: Callable[[], object] = lambda: None,
+) -> Results:
     """Run what is missing of `experiment` in the folder `path`, `jobs` trials at a time.
 
-    With the address of a `cluster`, costly evaluations run there, else whole trials.
+    With the address of a `cluster`, costly evaluations run there, else whole trials. `begin` is called when nothing in
+    the folder stands against it.
 
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
@@ -236,6 +85,7 @@ def run_experiment(experiment: Experiment, path: Path, jobs: int | None = None, 
         everything = experiment.tasks()
         finished = recorder.finished()
         tasks = [task for task in everything if task not in finished]
+        begin()
         with progress_bar(path.name, len(everything), done=len(everything) - len(tasks)) as bar:
             budgets = [cell.config.budget for cell in experiment.cells]
             follow = Follow(bar, budgets, set(finished) & set(everything), surroundings.journal)
@@ -374,11 +224,6 @@ def _surroundings(experiment: Experiment, path: Path, cluster: str | None) -> Su
 def processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def keeps_journal(config: ExperimentConfig, setup: Setup) -> bool:
-    """Whether finished evaluations are written down; where they are quick it is quicker to repeat them."""
-    return setup.costly if config.journal == "auto" else config.journal == "yes"
 
 
 def _default_jobs(experiment: Experiment, surroundings: Surroundings) -> int:

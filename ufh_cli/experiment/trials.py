@@ -12,15 +12,25 @@ from typing import Any
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import ExperimentConfig, make_guidance, make_search
+from ufh_cli.core.guided.outputs import LatestOutputs, Outputs
 from ufh_cli.core.guided.tally import Tally
 from ufh_cli.core.hashing import FunctionalHash, key_text
 from ufh_cli.core.hurdle import RollingHurdle
 from ufh_cli.core.per_task import PerTaskCache, task_keys
+from ufh_cli.core.raised import told
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import Technique, make_technique
 from ufh_cli.core.trial import Budget, KeyFunction, Streams, Trial, TrialResult, functional_keys
-from ufh_cli.core.workers import EvaluationFailed, Job, SimulatedWorkers, Workers, WrongCost, evaluate_job
+from ufh_cli.core.workers import (
+    EvaluationFailed,
+    Job,
+    SetupFailed,
+    SimulatedWorkers,
+    Workers,
+    WrongCost,
+    evaluate_job,
+)
 from ufh_cli.experiment.warm import warm_evaluations
 from ufh_cli.machines.evaluation import SetupSpec, prepare
 from ufh_cli.machines.parallel import ParallelWorkers, Running
@@ -82,13 +92,14 @@ def make_trial(
     """
     setup = make_setup(config)
     streams = Streams.of(config.seed, trial)
-    key, key_cost = make_key(config, setup)
     technique = _technique(config, streams)
+    outputs = None if technique.guidance is None else LatestOutputs(setup.hashable_outputs)
+    key, key_cost = make_key(config, setup, outputs)
     if technique.cache is not None and config.hash.kind == "per-task":
         technique.cache = PerTaskCache(technique.cache, setup.combine_tasks)
     if technique.cache is not None:
         technique.cache.warm(warm)
-    return Trial(
+    made = Trial(
         setup,
         make_search(config),
         technique,
@@ -106,7 +117,11 @@ def make_trial(
         tolerance=config.cache.tolerance,
         relative_tolerance=config.cache.relative_tolerance or 0.0,
         observe=observe,
+        outputs=outputs,
     )
+    if made.guide is not None and made.guide.judges and config.hash.kind != "functional":
+        raise ValueError(f"guided.features = outputs needs hash.kind = functional, not {config.hash.kind}")
+    return made
 
 
 def _technique(config: ExperimentConfig, streams: Streams) -> Technique:
@@ -134,13 +149,18 @@ def make_hurdle(config: ExperimentConfig) -> RollingHurdle | None:
     return RollingHurdle(percentile=percentile, window=window or config.search.get("population_size", 100))
 
 
-def make_key(config: ExperimentConfig, setup: Setup) -> tuple[KeyFunction, float]:
-    """The function from candidate to key that `config` asks for, and what one key costs."""
+def make_key(config: ExperimentConfig, setup: Setup, outputs: Outputs | None = None) -> tuple[KeyFunction, float]:
+    """The function from candidate to key that `config` asks for, and what one key costs.
+
+    `outputs` takes the place of the setup's hashable outputs.
+    """
     if config.hash.kind == "structural":
         return setup.structural_key, config.hash.cost or 0.0
     functional = FunctionalHash(mantissa_bits=config.hash.mantissa_bits, decimals=config.hash.decimals)
-    make = task_keys if config.hash.kind == "per-task" else functional_keys
-    return make(setup, functional), setup.hash_cost if config.hash.cost is None else config.hash.cost
+    cost = setup.hash_cost if config.hash.cost is None else config.hash.cost
+    if config.hash.kind == "per-task":
+        return task_keys(setup, functional), cost
+    return functional_keys(setup, functional, outputs), cost
 
 
 def run_one(
@@ -164,17 +184,12 @@ def run_one(
     workers = make_workers(config, setup, replay, surroundings.cluster, watch, kept)
     try:
         result = make_trial(config, trial, workers=workers, warm=warm, observe=observe).run()
-    except WrongCost as error:
-        raise InputError(f"setup {config.setup}, trial {trial}: {error}") from error
-    except EvaluationFailed as error:
-        method = config.search["method"]
-        refusal = InputError(
-            f"setup {config.setup}, {method}, trial {trial}: {error} "
-            f"(--debug shows where; --set evaluation.catch=true counts such candidates as lost)"
-        )
-        for note in error.__notes__:
-            refusal.add_note(note)
-        raise refusal from error
+        return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+    except (WrongCost, EvaluationFailed) as error:
+        raise _refusal(config, trial, str(error), error) from error
+    except SetupFailed as error:
+        what = told(type(setup), error.__cause__ or error) or str(error)
+        raise _refusal(config, trial, what, error) from error
     finally:
         try:
             if isinstance(workers, ParallelWorkers):
@@ -182,7 +197,19 @@ def run_one(
         finally:
             if journal is not None:
                 journal.close()
-    return make_record(config, cell, trial, result, seconds_before + time.perf_counter() - start)
+
+
+def _refusal(config: ExperimentConfig, trial: int, what: str, error: Exception) -> InputError:
+    """What the setup did wrong in the middle of a trial, in a line."""
+    remedy = ""
+    if isinstance(error, EvaluationFailed) and not config.evaluation.catch:
+        remedy = "; --set evaluation.catch=true counts such candidates as lost"
+    refusal = InputError(
+        f"setup {config.setup}, {config.search['method']}, trial {trial}: {what} (--debug shows where{remedy})"
+    )
+    for note in getattr(error, "__notes__", ()):
+        refusal.add_note(note)
+    return refusal
 
 
 def is_parallel(config: ExperimentConfig, setup: Setup) -> bool:

@@ -13,9 +13,11 @@ from ufh_cli.figures.best import plot_best
 from ufh_cli.figures.curves import plot_curves
 from ufh_cli.figures.distribution import plot_distribution, plot_evaluations
 from ufh_cli.figures.front import plot_front
+from ufh_cli.figures.guidance import plot_guidance
 from ufh_cli.figures.hits import plot_hits_along
 from ufh_cli.figures.learning import plot_learning
 from ufh_cli.figures.panels import plot_against_baseline, plot_by_condition
+from ufh_cli.figures.recurrence import plot_recurrence
 from ufh_cli.figures.redundancy import plot_redundancy
 from ufh_cli.figures.response import plot_response
 from ufh_cli.figures.scatter import plot_scatter
@@ -71,7 +73,9 @@ _KINDS: dict[str, Draw] = {
     "best": plot_best,
     "learning": plot_learning,
     "front": plot_front,
+    "recurrence": plot_recurrence,
     "redundancy": plot_redundancy,
+    "guidance": plot_guidance,
 }
 
 KINDS: dict[str, Draw] = {name: _drawing(name, draw) for name, draw in _KINDS.items()}

@@ -12,7 +12,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Curves
-from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
+from ufh_cli.figures.style import DASHES, figure, labels_of, line_styles, notice_of
 from ufh_cli.progress import progress_bar
 
 _WINDOW = 20
@@ -20,6 +20,8 @@ _WINDOW = 20
 
 def plot_learning(series: Sequence[Series], out: Path) -> None:
     """Draw one training of each series' best candidate, faint as measured and strong as a running mean over 20.
+
+    What the setup has to set beside them is drawn in grey.
 
     Raises
     ------
@@ -46,6 +48,9 @@ def plot_learning(series: Sequence[Series], out: Path) -> None:
                     values = np.asarray(curves.values[name], dtype=float)
                     axes.plot(np.arange(1, values.size + 1), values, color=colour, alpha=0.25, linewidth=0.7)
                     axes.plot(np.arange(1, values.size + 1), _running_mean(values), color=colour, ls=dash, label=label)
+            for (label, known), dash in zip(panels[name].beside.get(name, {}).items(), DASHES[1:], strict=False):
+                mean = _running_mean(np.asarray(known, dtype=float))
+                axes.plot(np.arange(1, mean.size + 1), mean, color="#999999", ls=dash, label=f"({label})")
             axes.set_title(name, fontsize=10)
             axes.set_xlabel(panels[name].x_label)
             axes.set_ylabel(panels[name].y_label)

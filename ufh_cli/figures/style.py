@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ _TECHNIQUES: dict[str, tuple[str, str, Any, str]] = {
     "best-fec": ("best of FEC", "#8a5a2b", (0, (8, 2)), "X"),
     "fcm": ("FCM", "#30638e", "-.", "v"),
     "tabulist": ("tabulist", "#7b5ea7", ":", "P"),
+    "guided": ("guided", "#3a7d44", (0, (1, 2)), "*"),
 }
 
 
@@ -155,7 +157,9 @@ def _save(fig: Any, out: Path) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         drawn = io.BytesIO()
-        fig.savefig(drawn, format=out.suffix[1:].lower(), dpi=150)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # it would repeat what steers terminals
+            fig.savefig(drawn, format=out.suffix[1:].lower(), dpi=150)
         write_whole(out, lambda file: put(file, drawn.getvalue()))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

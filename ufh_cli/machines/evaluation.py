@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import load_setup
+from ufh_cli.core.raised import told
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup, TaskValues
 from ufh_cli.core.workers import EvaluationFailed, evaluate_as_asked
@@ -66,6 +67,10 @@ def _made(name: str, options: str) -> Setup:
         return kind(**arguments)
     except ValueError as error:
         raise InputError(f"setup {name}: {error}") from error
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
+        if not (what := told(kind, error)):
+            raise
+        raise InputError(f"setup {name}: {what}") from error
 
 
 def forget_setups() -> None:

@@ -12,7 +12,7 @@ from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.workers import Job
 from ufh_cli.machines.evaluation import SetupSpec, evaluate
 from ufh_cli.machines.sites import Site, error_of
-from ufh_cli.records.outcome import FINISHED, Outcome, lost
+from ufh_cli.records.outcome import FINISHED, RAISED, Outcome, lost
 from ufh_cli.records.replay import Replay
 
 _HOPELESS = 5  # candidates lost before any was evaluated
@@ -228,9 +228,12 @@ class ParallelWorkers:
             outcome = lost("died", running.seconds)
         self._lost += 1
         if self._lost >= _HOPELESS and not self._evaluations:
+            remedy = f"is there enough memory for {self._site.places} at once, and enough time?"
+            if outcome.status == RAISED:
+                remedy = "without evaluation.catch=true its error is shown"
             raise InputError(
                 f"the first {self._lost} candidates could not be evaluated, the last one because of: {outcome.status}; "
-                f"is there enough memory for {self._site.places} at once, and enough time?"
+                f"{remedy}"
             )
         # What it cost is not known; that it cost nothing would favour such candidates.
         cost = self._total_cost / self._evaluations if self._evaluations else 0.0

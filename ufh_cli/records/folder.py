@@ -28,12 +28,16 @@ TRIAL_COLUMNS = (
     "repeats", "waits", "warm_hits", "lost",
 )  # fmt: skip
 STOPPED = "stopped"  # a further column where there are hurdles
-GUIDANCE = ("predictions", "rejected", "asked", "at_once", "children", "better", "online_auc", "model_seconds")
+_ALONG = ("online_auc", "better_share")
+GUIDANCE = (
+    "predictions", "rejected", "asked", "at_once", "skipped", "children",
+    *(name + quarter for name in _ALONG for quarter in ("", "_1", "_2", "_3", "_4")), "model_seconds",
+)  # fmt: skip
 CURVE_COLUMNS = ("trial", "cost", "candidates", "evaluations", "best_fitness", "test_fitness")
 _TEXT_COLUMNS = {"status", "cost_unit", "stopped_by"}
 _FLOAT_COLUMNS = {
     "auc", "best_fitness", "reevaluated_fitness", "hit_fraction", "cost", "wall_seconds", "test_fitness",
-    "online_auc", "model_seconds",
+    *GUIDANCE[6:],
 }  # fmt: skip
 _FINITE_COLUMNS = {"cost", "wall_seconds", "model_seconds"}
 _OUTCOMES = ("trials.csv", "curves.csv", "best.json")
@@ -256,32 +260,40 @@ def _read_entries(path: Path, is_right: Callable[[Mapping[str, Any]], bool], wha
     try:
         entries = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and is_right(entry) for entry in entries):
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(entries, list) or not all(
+        isinstance(entry, dict) and _names_a_trial(entry) and _has_texts(entry) and is_right(entry) for entry in entries
+    ):
         raise InputError(f"{path}: not a list of {what}")
     return entries
+
+
+def _names_a_trial(entry: Mapping[str, Any]) -> bool:
+    return type(trial := entry.get("trial")) is int and 0 <= trial < 1 << 63
+
+
+def _has_texts(entry: Mapping[str, Any]) -> bool:
+    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))
 
 
 def _is_on_a_front(entry: Mapping[str, Any]) -> bool:
     objectives = entry.get("objectives")
     return (
-        type(entry.get("trial")) is int
-        and isinstance(objectives, dict)
+        isinstance(objectives, dict)
         and len(objectives) > 1
         and all(type(value) in (int, float) and abs(value) <= sys.float_info.max for value in objectives.values())
-        and isinstance(entry.get("description"), str)
-        and isinstance(entry.get("key", ""), str)
+        and "description" in entry
     )
 
 
 def _is_best(entry: Mapping[str, Any]) -> bool:
-    if type(trial := entry.get("trial")) is not int or not 0 <= trial < 1 << 63:
-        return False
-    if "fitness" not in entry:
-        return True  # a trial whose budget ended before its first candidate was finished
+    # There is no fitness of a trial whose budget ended before its first candidate was finished.
+    return "fitness" not in entry or all(_is_a_number(entry.get(name)) for name in ("fitness", "reevaluated_fitness"))
+
+
+def _is_a_number(value: Any) -> bool:
     try:
-        float(entry["fitness"])
-        float(entry["reevaluated_fitness"])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        float(value)
+    except (TypeError, ValueError, OverflowError):
         return False
-    return all(isinstance(entry.get(name, ""), str) for name in ("key", "description", "details"))
+    return True

@@ -8,6 +8,7 @@ from setups.autonumerics.program import value_array
 from ufh_cli.core.cache import BestCache
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
+from ufh_cli.core.search import Individual, SearchMethod
 from ufh_cli.core.search.nsga2 import Nsga2
 from ufh_cli.core.setup import Evaluation
 from ufh_cli.core.techniques import make_technique
@@ -42,6 +43,38 @@ def test_the_cost_is_computed_from_the_structure_at_every_hit(setup):
     cached = setup.evaluate(long, Rng.from_word(1))
     assert setup.objectives_of(long, cached) == (cached.fitness, -3.0)
     assert setup.objectives_of(short, cached) == (cached.fitness, -2.0)
+
+
+class Scripted(SearchMethod):
+    """Proposes what it is given, and keeps what it is told."""
+
+    def __init__(self, candidates):
+        self.waiting, self.told = list(candidates), []
+
+    def ask(self, rng):
+        proposal = Individual(self.waiting.pop(0))
+        proposal.is_next = True
+        return proposal
+
+    def tell(self, individual):
+        self.told.append(individual)
+
+
+@pytest.mark.parametrize("technique", ["fec", "best-fec", "forgetful-fec"])
+def test_a_hit_has_the_accuracy_of_the_cache_and_its_own_operations(setup, technique):
+    """Through the trial's loop, in both orders: the longer first, then the shorter with the same key."""
+    for texts in (["u = x*x; u*u/x", "x*x*x"], ["x*x*x", "u = x*x; u*u/x"]):
+        streams, programs = Streams.of(1, 0), [setup.parse(text) for text in texts] * 3
+        search = Scripted(programs)
+        trial = Trial(
+            setup, search, make_technique(technique, rng=streams.cache),
+            key=functional_keys(setup, FunctionalHash(mantissa_bits=40)), key_cost=setup.hash_cost, streams=streams,
+            budget=Budget(candidates=len(programs)),
+        )  # fmt: skip
+        trial.run()
+        assert trial.result.cache_hits > 0
+        assert [told.objectives[1] for told in search.told] == [-program.operations for program in programs]
+        assert len({told.objectives[0] for told in search.told}) == 1
 
 
 def test_every_individual_of_the_archive_has_its_own_operations(setup):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from setups.autonumerics import AutoNumerics
+from setups.autonumerics.published import PUBLISHED as PROGRAMS
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
 from ufh_cli.testing import CHECKS
@@ -15,12 +16,7 @@ from ufh_cli.testing import CHECKS
 CONFIGS = Path(__file__).parents[3] / "configs"
 SMALL = {"starts": 1, "lawson": 10}
 
-# Programs for 2^x that Real et al. (2023) published, with their constants.
-F2 = "-2.1258595374472384 / (-2.0413845597733418 + x)"
-F3 = "-8.387819235563974 / (-3.4355225277901402 + x) - 1.4427239805682266"
-F5 = "17.746150088734609 / (-8.8505996518073289 + (x + 25.596749740144819 / x)) - -0.99999366143081858"
-F10 = """u = x + 5783.5330096027765 / x
-(501.10494991027866 / (-250.55247494972059 + (15141.981176922711 / u + u)) - -0.99999999999999956)^8"""
+F2, F3, F5, F10 = PROGRAMS.values()
 PUBLISHED = [(F2, 2, 4.1384e-2), (F3, 3, 1.22661e-3), (F5, 5, 6.33863e-6), (F10, 10, 3.556e-15)]
 
 
@@ -147,7 +143,7 @@ def test_coefficients_do_not_change_the_key(relative, key):
 
 
 def test_children_stay_within_the_limits_and_reach_them():
-    setup = AutoNumerics(max_operations=4, max_coefficients=2, mutations=("insert:2", "remove:1", "rewire:2"))
+    setup = AutoNumerics(max_operations=4, max_coefficients=2, mutations=("insert:2", "remove:1", "rewire:2", "behind"))
     rng = Rng.from_seed(5)
     program = setup.random_candidate(rng)
     sizes, numbers = set(), set()
@@ -179,7 +175,7 @@ def test_children_stay_within_the_limits_and_reach_them():
         ({"mutations": ("insert:0", "remove")}, "insert must have a weight above 0"),
         ({"mutations": ("insert", "remov")}, "did you mean 'remove'"),
         ({"starts": 0}, "starts must be between"),
-        ({"short_steps": 0}, "short_steps must be between"),
+        ({"short_steps": -1}, "short_steps must be between"),
         ({"fit_points": 4}, "fit_points must be between"),
     ],
 )

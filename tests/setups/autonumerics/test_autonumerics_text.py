@@ -10,7 +10,7 @@ from setups.autonumerics.program import EMPTY, code_array, to_vertices, value_ar
 from setups.autonumerics.run_kernel import run
 from setups.autonumerics.text import format_program, parse_program
 
-LIMITS = Limits(20, 12, np.array([1, 2, 3, 4, 5, 6, 7]), np.array([2.0, 1.0, 2.0]), 0.5, 3.0)
+LIMITS = Limits(20, 12, np.array([1, 2, 3, 4, 5, 6, 7]), np.array([2.0, 1.0, 2.0, 1.0]), 0.5, 3.0)
 
 
 def descendants(seed, count):
@@ -104,3 +104,15 @@ def test_what_cannot_be_read_is_one_line(text, complaint):
         parse_program(text)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_vertex_inserted_behind_another_puts_one_function_into_the_other():
+    parent, composed = parse_program("c1/x + x"), parse_program("u = x*x; c1/u + u")
+    kinds = np.array([1, 2, 3, 4, 5])
+
+    def children(weights):
+        limits = Limits(20, 12, kinds, np.array(weights), 0.0, 1.0)
+        return {mutated(parent, word, limits).code for word in range(2000)}
+
+    assert composed.code in children([0.0, 0.0, 0.0, 1.0])
+    assert composed.code not in children([1.0, 0.0, 0.0, 0.0])

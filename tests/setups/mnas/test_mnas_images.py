@@ -136,8 +136,8 @@ def test_damaged_idx_files_are_refused_in_one_line(tmp_path, damage, name):
     ("changes", "message"),
     [
         ({"y_train": np.zeros(7, np.uint8)}, "7 labels for images"),
-        ({"y_train": np.full(40, 0.5)}, "labels whole ones"),
-        ({"y_test": np.full(20, -1)}, "labels from 0"),
+        ({"y_train": np.full(40, 0.5)}, "labels whole numbers"),
+        ({"y_test": np.full(20, -1)}, "labels must be from 0"),
         ({"x_test": np.full((20, 6, 6), np.nan)}, "must be finite"),
         ({"x_train": np.zeros((40, 6, 5), np.uint8), "x_test": np.zeros((20, 6, 5), np.uint8)}, "must be square"),
         ({"x_test": np.zeros((20, 7, 7), np.uint8)}, "different shapes"),
@@ -205,5 +205,5 @@ def test_other_compression_and_too_many_classes_are_refused(tmp_path):
     with pytest.raises(ValueError, match="compressed in a way"):
         load_images(str(tmp_path / "images.npz"))
     np.savez(tmp_path / "images.npz", x_train=np.zeros((2, 8, 8)), y_train=np.array([0, 1000]))
-    with pytest.raises(ValueError, match="labels from 0 to 999"):
+    with pytest.raises(ValueError, match="labels must be from 0 to 999"):
         load_images(str(tmp_path / "images.npz"))

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 from hypothesis import strategies as st
 
-from setups.nasbench.space import MAX_EDGES, is_valid, to_matrix_ops
+from setups.nasbench.enumeration import MAX_EDGES, is_valid
+from setups.nasbench.text import to_matrix_ops
 
 SEVEN = 7 << 29
 LABELS = 21

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from official_format import model_metrics, row, tfrecord
 
+from setups.nasbench.enumeration import canonical_cell
 from setups.nasbench.official import SHA256, convert
-from setups.nasbench.space import canonical_cell, from_matrix_ops
+from setups.nasbench.text import from_matrix_ops
 
 C3, C1, MP = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
 MODULES = [

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from setups.nasbench import NasBench
-from setups.nasbench.space import SPEC_MASK, to_matrix_ops
+from setups.nasbench.space import SPEC_MASK
 from setups.nasbench.store import open_table
 from setups.nasbench.table import write_table
+from setups.nasbench.text import to_matrix_ops
 from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.hashing import FunctionalHash, functional_key
 from ufh_cli.core.rng import Rng

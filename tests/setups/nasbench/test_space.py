@@ -12,21 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nasbench_specs import LABELS, SEVEN, peer_spec, raw_specs, valid_specs
 
-from setups.nasbench.space import (
-    N_CELLS,
-    OPS,
-    SPEC_BITS,
-    SPEC_MASK,
-    Space,
-    canonical_cell,
-    describe,
-    from_matrix_ops,
-    is_code,
-    is_valid,
-    pad,
-    prune,
-    to_matrix_ops,
-)
+from setups.nasbench.enumeration import N_CELLS, OPS, canonical_cell, is_code, is_valid, prune
+from setups.nasbench.space import SPEC_BITS, SPEC_MASK, Space
+from setups.nasbench.text import describe, from_matrix_ops, pad, to_matrix_ops
 from ufh_cli.core.rng import Rng
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from nasbench_specs import CHAIN, DENSE, LABELS, peer_spec, valid_specs
 from scipy.stats import chi2_contingency
 
-from setups.nasbench.space import OPS, count_edges, from_matrix_ops, is_valid, parse, prune, to_matrix_ops
+from setups.nasbench.enumeration import OPS, count_edges, is_valid, prune
+from setups.nasbench.text import from_matrix_ops, parse, to_matrix_ops
 from ufh_cli.core.rng import Rng
 
 # The specs of the words 0, 1 and 2**64 − 1: a search of a given seed proposes the same in every version.

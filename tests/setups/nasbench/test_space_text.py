@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nasbench_specs import DENSE, raw_specs, valid_specs
 
-from setups.nasbench.space import OPS, describe, from_matrix_ops, is_valid, pad, parse, prune, to_matrix_ops
+from setups.nasbench.enumeration import OPS, is_valid, prune
+from setups.nasbench.text import describe, from_matrix_ops, pad, parse, to_matrix_ops
 
 
 @given(raw_specs)

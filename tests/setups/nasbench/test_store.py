@@ -42,7 +42,7 @@ OPEN = "from setups.nasbench.store import open_table; print(open_table('surrogat
 
 
 def test_the_surrogate_is_built_in_place_of_a_damaged_one_and_then_kept(tmp_path: Path, monkeypatch) -> None:
-    from setups.nasbench.space import N_CELLS
+    from setups.nasbench.enumeration import N_CELLS
 
     monkeypatch.setenv("UFH_DATA", str(tmp_path))
     write_table(surrogate_path(), columns_of(), source="surrogate")

@@ -1,28 +1,30 @@
-"""The filter before the key: of several mutations of a parent the model picks the one that becomes its child."""
+"""Two places for one idea: choosing among mutations before they are hashed, and judging what no cache answers for."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
 
 import numpy as np
 
-from ufh_cli.core.guided.models import make_model
+from ufh_cli.core.guided.models import Model, Ranker, make_model
+from ufh_cli.core.guided.outputs import Outputs, output_row
+from ufh_cli.core.guided.rules import Rule
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.guided.tally import Tally
+from ufh_cli.core.per_task import PerTaskCache
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Setup
-
-_REMEMBERED = 200  # predictions that a quantile is of
+from ufh_cli.core.techniques import Technique
 
 
 class Guide:
     """Guides the proposals of one trial.
 
-    The same number of mutations is drawn for every child, from the search's stream, whatever the model says; all other
-    draws are from `rng`. So two trials with the same evaluations have the same children, however long a fit takes.
+    By structure the same number of mutations is drawn for every child, from the search's stream, whatever the model
+    says; all other draws are from `rng`. So two trials with the same evaluations have the same children, however long
+    a fit takes.
 
     Parameters
     ----------
@@ -30,43 +32,86 @@ class Guide:
         Mutates, and tells the graphs of candidates.
     settings : Guidance
         How.
+    outputs : callable or None
+        candidate -> hashable outputs, where the model sees those.
+    structure : bool
+        Whether it sees the structure.
     rng : Rng
-        The model's own stream.
+        The models' own stream.
     """
 
-    def __init__(self, setup: Setup, settings: Guidance, rng: Rng) -> None:
+    def __init__(
+        self, setup: Setup, settings: Guidance, rng: Rng, *, outputs: Outputs | None = None, structure: bool = True
+    ) -> None:
         self.settings = settings
         self.tally = Tally()
         self._setup = setup
         self._rng = rng
-        self._model = make_model(settings, setup, rng)
+        self._model: Model | None = make_model(settings, setup, rng) if structure else None
+        self._outputs = outputs
+        self._judge = Ranker(settings, rng)
+        self._rule, self._judges_rule = Rule(settings), Rule(settings)
         self._learnt = 0
         self._owed = 0.0
-        self._latest: deque[float] = deque(maxlen=_REMEMBERED)
+        self._skipped = 0  # in a row
+
+    @property
+    def judges(self) -> bool:
+        """Whether it wants to see candidates whose key is known."""
+        return self._outputs is not None
 
     def child(self, parent: Individual, rng: Rng) -> Individual:
-        """A child of `parent`, one of so many mutations."""
+        """A child of `parent`; by structure, one of so many mutations."""
         start = time.perf_counter()
         settings, tally, mutate, origin = self.settings, self.tally, self._setup.mutate, parent.candidate
-        mutations = [mutate(origin, rng) for _ in range(settings.tries)]
         taken, difference = 0, math.nan
-        if self._learnt >= settings.warmup:
-            asked = not (settings.epsilon and self._rng.uniform() < settings.epsilon)
-            if not asked:
-                mutations = mutations[:1]  # it is taken, and only the forecast is of interest
-            *scores, own = self._model.scores(origin, mutations)
-            if asked:
-                taken = self._choice(scores, own)
-            difference = scores[taken] - own
-            tally.predictions += len(scores)
-            tally.rejected += taken
-            tally.asked += asked
-            tally.at_once += asked and taken == 0
-            self._owed += settings.cost * len(scores)
+        if self._model is None:
+            mutations = [mutate(origin, rng)]
+        else:
+            mutations = [mutate(origin, rng) for _ in range(settings.tries)]
+            if self._learnt >= settings.warmup:
+                asked = self._is_asked()
+                if not asked:
+                    mutations = mutations[:1]  # it is taken, and only the forecast is of interest
+                *scores, own = self._model.scores(origin, mutations)
+                if asked:
+                    taken = self._choice(scores, own)
+                difference = scores[taken] - own
+                tally.predictions += len(scores)
+                tally.rejected += taken
+                tally.asked += asked
+                tally.at_once += asked and taken == 0
+                self._owed += settings.cost * len(scores)
         child = Individual(mutations[taken])
         child.forecast = (difference, parent.fitness)
         tally.seconds += time.perf_counter() - start
         return child
+
+    def see(self, individual: Individual) -> None:
+        """The key of a candidate was computed just now; most of what is seen is never asked for."""
+        assert self._outputs is not None
+        individual.outputs = self._outputs(individual.candidate)
+
+    def skips(self, child: Individual, parent: Individual) -> bool:
+        """Whether `child`, which no cache answers for, is not worth its evaluation; both have been seen."""
+        settings, tally = self.settings, self.tally
+        if self._learnt < settings.warmup:
+            return False
+        start = time.perf_counter()
+        score, own = self._judge.scores(np.stack([_row(child), _row(parent)]))
+        child.forecast = (score - own, parent.fitness)
+        tally.predictions += 1
+        self._owed += settings.cost
+        skipped = False
+        if self._is_asked():
+            (good,) = self._judges_rule.accepts([score], own)
+            skipped = not good and self._skipped < settings.tries - 1
+            tally.asked += self._skipped == 0
+            tally.at_once += self._skipped == 0 and not skipped
+            tally.skipped += skipped
+        self._skipped = self._skipped + 1 if skipped else 0
+        tally.seconds += time.perf_counter() - start
+        return skipped
 
     def learn(self, individual: Individual) -> None:
         """An evaluation is finished."""
@@ -75,10 +120,16 @@ class Guide:
         if individual.forecast is not None:
             difference, parent_fitness = individual.forecast
             self.tally.outcome(difference, individual.fitness > parent_fitness)
-        self._model.learn(individual.candidate, individual.fitness)
         self._learnt += 1
-        if self._learnt >= settings.warmup and (self._learnt - settings.warmup) % settings.refit == 0:
-            self._model.refit()
+        refits = self._learnt >= settings.warmup and (self._learnt - settings.warmup) % settings.refit == 0
+        if self._model is not None:
+            self._model.learn(individual.candidate, individual.fitness)
+            if refits:
+                self._model.refit()
+        if self.judges:
+            self._judge.learn(_row(individual), individual.fitness)
+            if refits:
+                self._judge.refit()
         self.tally.seconds += time.perf_counter() - start
 
     def take_cost(self) -> float:
@@ -86,35 +137,47 @@ class Guide:
         owed, self._owed = self._owed, 0.0
         return owed
 
+    def _is_asked(self) -> bool:
+        """Now and then a candidate is let in whatever the model says, so that it also learns of others."""
+        return not (self.settings.epsilon and self._rng.uniform() < self.settings.epsilon)
+
     def _choice(self, scores: list[float], own: float) -> int:
         """The place of the mutation that becomes the child."""
-        settings = self.settings
-        if settings.choose == "best":
+        if self.settings.choose == "best":
             return scores.index(max(scores))
-        if settings.accept == "better":
-            good = [score > own for score in scores]
-        elif settings.accept == "not-worse":
-            good = [score >= own - settings.margin for score in scores]
-        else:
-            least = float(np.quantile(self._latest, settings.quantile)) if self._latest else -math.inf
-            good = [score > least for score in scores]
-            self._latest.extend(scores)
+        good = self._rule.accepts(scores, own)
         return good.index(True) if True in good else len(good) - 1
 
 
-def make_guide(setup: Setup, settings: Guidance, rng: Rng) -> Guide:
-    """The guide of one trial.
+def _row(individual: Individual) -> np.ndarray:
+    """The columns of what was seen of an individual, made when they are first asked for."""
+    if individual.row is None:
+        assert individual.outputs is not None
+        individual.row, individual.outputs = output_row(individual.outputs), None
+    return individual.row
+
+
+def make_guide(setup: Setup, technique: Technique, outputs: Outputs, rng: Rng) -> Guide:
+    """The guide of one trial, of a technique that has guidance; `outputs` are the setup's hashable ones.
 
     Raises
     ------
     ValueError
         With one clear line, where there cannot be one.
     """
+    settings = technique.guidance
+    assert settings is not None
+    features = settings.features
+    if features == "auto":
+        features = "structure" if setup.operations or settings.model == "oracle" else "outputs"
     if setup.objectives is not None:
         raise ValueError("guided learns an order of fitnesses; with several objectives there is none")
     if settings.model == "oracle":
         if not setup.simulated_cost:
             raise ValueError("guided.model = oracle evaluates every mutation: evaluations must be look-ups")
-    elif not setup.operations:
-        raise ValueError("guided needs graphs of candidates (Setup.operations and graph), which the setup has not")
-    return Guide(setup, settings, rng)
+    elif features != "outputs" and not setup.operations:
+        raise ValueError(f"guided.features = {features}: the setup tells no graphs of candidates; it has outputs")
+    if features != "structure" and isinstance(technique.cache, PerTaskCache):
+        raise ValueError(f"guided.features = {features}: with keys per task only the structure guides")
+    judged = None if features == "structure" else outputs
+    return Guide(setup, settings, rng, outputs=judged, structure=features != "outputs")

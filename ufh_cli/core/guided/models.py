@@ -31,24 +31,23 @@ class Model(Protocol):
         """Of each child, and last of the parent: the higher, the better. Called after `refit` only."""
 
 
-class ColumnModel:
-    """A model of columns: it scores one candidate at a time, and the scores are compared."""
+class Ranker:
+    """Learns from rows of columns how candidates rank, among the latest so many, and scores others."""
 
-    def __init__(self, settings: Guidance, columns: GraphColumns, rng: Rng) -> None:
-        self._columns = columns
+    def __init__(self, settings: Guidance, rng: Rng) -> None:
         self._rng = rng
         self._window = settings.window
         self._rows: np.ndarray | None = None  # a ring
         self._fitness = np.empty(settings.window)
         self._learnt = 0
         self._fit: Callable[[np.ndarray, np.ndarray, np.uint64], np.ndarray]
-        if settings.model == "trees":
-            self._fit, self._score = _grow, trees.score
-        else:
+        if settings.model == "linear":
             self._fit, self._score = _weigh, linear.score
+        else:
+            self._fit, self._score = _grow, trees.score
 
-    def learn(self, candidate: Any, fitness: float) -> None:
-        (row,) = self._columns.of([candidate])
+    def learn(self, row: np.ndarray, fitness: float) -> None:
+        """Keep a row, shape (columns,), and what it was worth."""
         if self._rows is None:
             self._rows = np.empty((self._window, row.size), np.float32)
         place = self._learnt % self._window
@@ -56,12 +55,29 @@ class ColumnModel:
         self._learnt += 1
 
     def refit(self) -> None:
+        """Learn from what is kept."""
         assert self._rows is not None
         known = min(self._learnt, self._window)
         self._fitted = self._fit(self._rows[:known], midranks(self._fitness[:known]), np.uint64(self._rng.word()))
 
+    def scores(self, rows: np.ndarray) -> list[float]:
+        """Of each row; called after `refit` only."""
+        return self._score(self._fitted, rows).tolist()
+
+
+class OfColumns:
+    """A model of candidates by the columns of their graphs."""
+
+    def __init__(self, settings: Guidance, setup: Setup, rng: Rng) -> None:
+        self._columns = GraphColumns(setup)
+        self._ranker = Ranker(settings, rng)
+        self.refit = self._ranker.refit
+
+    def learn(self, candidate: Any, fitness: float) -> None:
+        self._ranker.learn(self._columns.of([candidate])[0], fitness)
+
     def scores(self, parent: Any, children: Sequence[Any]) -> list[float]:
-        return self._score(self._fitted, self._columns.of([*children, parent])).tolist()
+        return self._ranker.scores(self._columns.of([*children, parent]))
 
 
 class Oracle:
@@ -93,7 +109,7 @@ def make_model(settings: Guidance, setup: Setup, rng: Rng) -> Model:
     """The model that `settings` ask for, for one trial; all its randomness comes from `rng`."""
     if settings.model == "oracle":
         return Oracle(settings, setup, rng)
-    return ColumnModel(settings, GraphColumns(setup), rng)
+    return OfColumns(settings, setup, rng)
 
 
 def _grow(rows: np.ndarray, target: np.ndarray, word: np.uint64) -> np.ndarray:

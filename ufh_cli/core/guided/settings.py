@@ -6,6 +6,7 @@ import math
 from typing import Literal
 
 Model = Literal["trees", "linear", "oracle"]
+Features = Literal["auto", "structure", "outputs", "both"]
 Rule = Literal["better", "not-worse", "quantile"]
 
 
@@ -17,8 +18,14 @@ class Guidance:
     model : {"trees", "linear", "oracle"}
         Boosted trees on ranks; linear Bradley-Terry; or, where evaluations are look-ups, one that looks up the answer
         and is right with the probability `accuracy`: at 1 the most that a model could bring, at .5 a coin.
+    features : {"auto", "structure", "outputs", "both"}
+        What the model sees. The structure is a candidate's graph, known before anything is computed: the model chooses
+        among mutations that are not even hashed. The hashable outputs are known once a key is: the model judges those
+        that no cache answers for, and where one will not do, its evaluation is skipped for another mutation of the
+        parent. Both do both, each with a model of its own; auto is the structure where the setup tells graphs.
     tries : int
-        K, how many mutations of a parent are drawn for each child, always so many; one of them is taken.
+        K. By structure, how many mutations of a parent are drawn for each child, always so many; one of them is taken.
+        By outputs, how many are drawn at most, one after the other.
     accept : {"better", "not-worse", "quantile"}
         Whether a mutation will do: it is predicted to be better than its parent; not to be worse by more than `margin`;
         or to be above the `quantile` of what was predicted last, whatever its parent.
@@ -51,6 +58,7 @@ class Guidance:
         self,
         *,
         model: Model = "trees",
+        features: Features = "auto",
         tries: int = 16,
         accept: Rule = "better",
         choose: Literal["first", "best"] = "first",
@@ -77,9 +85,12 @@ class Guidance:
         for name, amount in (("margin", margin), ("cost", cost)):
             if not 0.0 <= amount < math.inf:
                 raise ValueError(f"guided.{name} must be a number of at least 0, got {amount}")
+        if model == "oracle" and features in ("outputs", "both"):
+            raise ValueError("guided.model = oracle needs no features; it chooses before a candidate is hashed")
         if model == "oracle" and accept == "quantile":
             raise ValueError("guided.accept = quantile needs a model that scores; an oracle only says better or worse")
         self.model: Model = model
+        self.features: Features = features
         self.tries = tries
         self.accept: Rule = accept
         self.choose = choose

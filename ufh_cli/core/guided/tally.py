@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -21,6 +21,8 @@ class Tally:
         Children that the model chose.
     at_once : int
         Of those, the ones that were the first mutation.
+    skipped : int
+        Children whose evaluation was skipped, for another mutation of their parent.
     seconds : float
         Spent on mutations, columns, predictions and fits.
     """
@@ -30,6 +32,7 @@ class Tally:
         self.rejected = 0
         self.asked = 0
         self.at_once = 0
+        self.skipped = 0
         self.seconds = 0.0
         self._differences: list[float] = []  # of an evaluated child's score from its parent's; NaN where none was made
         self._better: list[bool] = []
@@ -45,27 +48,36 @@ class Tally:
         return len(self._better)
 
     @property
-    def better(self) -> int:
-        """Of the children that were evaluated, those that beat their parent."""
-        return sum(self._better)
+    def auc(self) -> float:
+        """The area under the ROC curve of the predictions, each made before the evaluation; NaN where undefined."""
+        return area_under_roc(self._differences, self._better)
+
+    @property
+    def better_share(self) -> float:
+        """Of the children that were evaluated, the share that beat their parent; NaN where there are none."""
+        return _share(self._better)
 
     def row(self) -> dict[str, float]:
-        """The columns that tables of trials have of it."""
+        """The columns that tables of trials have of it; those with a number are of a quarter of the children each."""
+        parts = [slice(k * self.evaluated // 4, (k + 1) * self.evaluated // 4) for k in range(4)]
         return {
             "predictions": self.predictions,
             "rejected": self.rejected,
             "asked": self.asked,
             "at_once": self.at_once,
+            "skipped": self.skipped,
             "children": self.evaluated,
-            "better": self.better,
             "online_auc": self.auc,
+            **{f"online_auc_{k + 1}": area_under_roc(self._differences[part], self._better[part])
+               for k, part in enumerate(parts)},
+            "better_share": self.better_share,
+            **{f"better_share_{k + 1}": _share(self._better[part]) for k, part in enumerate(parts)},
             "model_seconds": round(self.seconds, 6),
-        }
+        }  # fmt: skip
 
-    @property
-    def auc(self) -> float:
-        """The area under the ROC curve of the predictions, each made before the evaluation; NaN where undefined."""
-        return area_under_roc(self._differences, self._better)
+
+def _share(flags: Sequence[bool]) -> float:
+    return sum(flags) / len(flags) if flags else math.nan
 
 
 def area_under_roc(scores: Iterable[float], positive: Iterable[bool]) -> float:

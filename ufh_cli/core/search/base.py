@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation, Setup
@@ -28,6 +30,8 @@ class Individual:
     forecast : tuple of float, or None
         In guided search, what was known of a child before its evaluation: by how much its score was above that of its
         parent, NaN where the model was not asked, and its parent's fitness.
+    outputs, row : arrays, or None
+        Where guided search judges by them, its hashable outputs, and the columns that were made of them.
     is_next : bool
         Of an individual that `SearchMethod.ask` returns: it comes next itself and not a mutated child of it.
     """
@@ -38,6 +42,8 @@ class Individual:
     evaluation: Evaluation | None = None
     objectives: tuple[float, ...] = ()
     forecast: tuple[float, float] | None = None
+    outputs: np.ndarray | Sequence[np.ndarray] | None = None
+    row: np.ndarray | None = None
     is_next = False
 
     def __init__(self, candidate: Any, key: Hashable | None = None, fitness: float | None = None) -> None:

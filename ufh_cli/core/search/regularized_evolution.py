@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
 from ufh_cli.core.search.plateau import Plateau
+
+Winner = Callable[[np.ndarray, int, int], int]
 
 
 class RegularizedEvolution(SearchMethod):
@@ -55,12 +56,7 @@ class RegularizedEvolution(SearchMethod):
         self._fitness, self._birth = self._merit.T  # the latter 0 for all unless it decides
         self._told = 0  # individuals that have entered; the oldest sits at _told % population_size
         self._asked = 0
-
-    @cached_property
-    def _winner(self) -> Callable[[np.ndarray, int, int], int]:
-        from ufh_cli.core.search.selection import tournament_winner  # numba comes with searches alone
-
-        return tournament_winner
+        self._winner: Winner  # set when the first is told; a cached property would make every attribute slower
 
     def ask(self, rng: Rng) -> Individual | None:
         alive = self._merit
@@ -78,6 +74,8 @@ class RegularizedEvolution(SearchMethod):
     def tell(self, individual: Individual) -> None:
         place = self._told % self.population_size
         if self._told < self.population_size:
+            if not self._told:
+                self._winner = compiled_winner()
             self._individuals.append(individual)
         else:
             self._individuals[place] = individual
@@ -90,6 +88,13 @@ class RegularizedEvolution(SearchMethod):
             if best is not None and self._told >= self.population_size:
                 self._individuals = [best] * self.population_size
                 self._merit[:] = (best.fitness, 0.0)
+
+
+def compiled_winner() -> Winner:
+    """Who wins a tournament, see `selection`; numba comes with searches alone."""
+    from ufh_cli.core.search.selection import tournament_winner
+
+    return tournament_winner
 
 
 def check_population(population_size: int, tournament_size: int) -> None:

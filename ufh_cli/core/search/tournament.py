@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.search.base import Individual, SearchMethod
-from ufh_cli.core.search.regularized_evolution import check_population, check_ties
+from ufh_cli.core.search.regularized_evolution import Winner, check_population, check_ties, compiled_winner
 
 
 class TournamentSelection(SearchMethod):
@@ -44,12 +42,7 @@ class TournamentSelection(SearchMethod):
         self._worst: list[tuple[float, int, int]] = []  # a heap of (fitness, age, place)
         self._told = 0
         self._asked = 0
-
-    @cached_property
-    def _winner(self) -> Callable[[np.ndarray, int, int], int]:
-        from ufh_cli.core.search.selection import tournament_winner  # numba comes with searches alone
-
-        return tournament_winner
+        self._winner: Winner  # set when the first is told; a cached property would make every attribute slower
 
     def ask(self, rng: Rng) -> Individual | None:
         self._asked += 1
@@ -63,6 +56,8 @@ class TournamentSelection(SearchMethod):
         self._told += 1
         if len(self._individuals) < self.population_size:
             place = len(self._individuals)
+            if not place:
+                self._winner = compiled_winner()
             self._individuals.append(individual)
             heapq.heappush(self._worst, (*entry, place))
         else:
