@@ -28,7 +28,7 @@ def _renamed(names, counts, kind, address):
 
 @cached_jit
 def _structure(program, n):
-    instructions, ends, needed = live_instructions(program)
+    instructions, ends, needed, _ = live_instructions(program)
     names = np.full((4, 64), -1, dtype=np.int64)
     names[1, 0], names[1, 1], names[2, 0] = 0, 1, 0  # label, prediction and features are where they are
     counts = np.array([0, 2, 1, 0])

@@ -86,10 +86,8 @@ def test_the_functional_key_finds_what_the_structural_key_does_not(setup, longer
 
 
 def test_the_element_counts_that_a_fraction_means(setup):
-    keys = {
-        setup.structural_key(setup.parse(f"def Setup():\n  v1[F * {x}] = 0.5\ndef Predict():\n  s1 = dot(v1, v0)\n"))
-        for x in ("0.26", "0.4", "0.6")
-    }
+    text = "def Setup():\n  v1[F * {}] = 0.5\ndef Predict():\n  s1 = dot(v1, v0)\ndef Learn():\n"
+    keys = {setup.structural_key(setup.parse(text.format(x))) for x in ("0.26", "0.4", "0.6")}
     assert len(keys) == 2  # of four features: the second, twice, and the third
 
 
