@@ -77,7 +77,7 @@ def census(run: Rerun) -> Census:
 def find_equivalents(run: Rerun, pairs: int, *, differ: bool = False) -> list[Equivalents]:
     """The most telling pairs, each of another behaviour: those of different structure first, then the least alike.
 
-    With `differ` only those of different structure.
+    With `differ` only those of different structure, the fittest first: the least alike of them are often trivial.
 
     Raises
     ------
@@ -91,13 +91,15 @@ def find_equivalents(run: Rerun, pairs: int, *, differ: bool = False) -> list[Eq
     several = [(behaviour, group, _structures(run, group)) for behaviour, group in groups.items() if len(group) > 1]
     if differ:
         several = [item for item in several if item[2] > 1]
-    several.sort(key=lambda item: (-item[2], -len(item[1])))
-    found = [_least_alike(run, behaviour, group) for behaviour, group, _ in several[:_COMPARED]]
-    if not found:
+        several.sort(key=lambda item: -next(iter(item[1].values())))  # the fitness of the first
+    else:
+        several.sort(key=lambda item: (-item[2], -len(item[1])))
+    if not several:
         kind = "candidates of different structure" if differ else "different candidates"
         raise InputError(f"trial {run.trial} saw no two {kind} that behave alike")
-    found.sort(key=lambda pair: (pair.same_structure, pair.likeness))
-    return found[:pairs]
+    looked_at = several[: pairs if differ else _COMPARED]
+    found = [_least_alike(run, behaviour, group) for behaviour, group, _ in looked_at]
+    return found if differ else sorted(found, key=lambda pair: (pair.same_structure, pair.likeness))[:pairs]
 
 
 def functional_key_of(run: Rerun):

@@ -65,6 +65,14 @@ def test_what_addresses_are_called_and_what_is_dead_is_no_structure(setup, progr
         assert len(keys) == 1
 
 
+@pytest.mark.parametrize(("right", "same"), [("s2 + s3", True), ("s3 * s2", True), ("s2 - s3", False)])
+def test_the_order_of_the_operands_of_sums_and_products_is_no_structure(setup, right, same):
+    text = "def Setup():\n  s2 = 0.5\ndef Predict():\n  s1 = {}\ndef Learn():\n  s3 = s3 - s0\n"
+    other = right[-2:] + right[2:-2] + right[:2]
+    one, swapped = (setup.structural_key(setup.parse(text.format(form))) for form in (right, other))
+    assert (one == swapped) is same
+
+
 def test_equal_structure_is_equal_behaviour_and_some_programs_have_the_same(setup, programs):
     behaviour = {}
     for program in programs:
