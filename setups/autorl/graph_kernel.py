@@ -15,6 +15,7 @@ from setups.autorl.compiled import cached, part
 from setups.autorl.list_kernel import batch_backward, batch_forward, row_backward, row_forward
 from setups.autorl.network_kernel import greedy_action, network_backward, network_forward
 from setups.autorl.scalar_kernel import slope_of_one, slopes_of_two, value_of_one, value_of_two
+from ufh_cli.core.compiled import splitmix64
 
 
 @cached
@@ -76,6 +77,30 @@ def run_program(codes, weights, memory, optimizer, task):
 def greedy(layers, parameters, work):
     """The action of the largest Q value; see `network_kernel.greedy_action`."""
     return greedy_action(layers, parameters, work)
+
+
+@cached
+def draw_constants(word, memory, random):
+    """Write what the random constants of a graph are worth at one execution, rounded to float32, into `memory`.
+
+    Parameters
+    ----------
+    word : uint64
+        The execution's seed.
+    memory : float array
+    random : int64 (R, 2)
+        `encode.Program.random`: the k-th one takes the k-th three words that follow from the seed, and is standard
+        normal (by Box and Muller) or uniform in [0, 1).
+    """
+    for k in range(random.shape[0]):
+        word, first = splitmix64(word)
+        word, second = splitmix64(word)
+        word, third = splitmix64(word)
+        if random[k, 1]:
+            memory[random[k, 0]] = float(third >> 40) * 2.0**-24
+        else:
+            radius = math.sqrt(-2.0 * math.log(1.0 - float(first >> 11) * 2.0**-53))
+            memory[random[k, 0]] = radius * math.cos(2.0 * math.pi * (float(second >> 11) * 2.0**-53))
 
 
 @part
