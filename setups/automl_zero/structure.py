@@ -16,7 +16,10 @@ from setups.automl_zero.operations import MATRIX_CONSTANT, OPERATIONS, SIGNATURE
 from setups.automl_zero.program import MAX_ADDRESSES, Program
 
 _COMMUTES = np.array(
-    [op.in1 == op.in2 and (op.form in ("{a} + {b}", "{a} * {b}") or (op.out, op.in1) == ("s", "v")) for op in OPERATIONS]
+    [
+        op.in1 == op.in2 and (op.form in ("{a} + {b}", "{a} * {b}") or (op.out, op.in1) == ("s", "v"))
+        for op in OPERATIONS
+    ]
 )
 _UNNAMED = MAX_ADDRESSES  # above all names
 

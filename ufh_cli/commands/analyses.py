@@ -71,7 +71,9 @@ def equivalents(
     runs = [rerun(series[0], number) for number in series[0].numbers[:trials]]
     print_rows(census_rows([census(run) for run in runs]), table, [series[0].results.notice])
     target = out or series[0].results.path / "equivalents.png"
-    plot_pairs(runs[0].setup, find_equivalents(runs[0], pairs, differ=structure == "differs"), target)
+    differ = structure == "differs"
+    shown = max(runs, key=lambda run: max(one.fitness for one in run.individuals)) if differ else runs[0]
+    plot_pairs(shown.setup, find_equivalents(shown, pairs, differ=differ), target)
     typer.echo(f"wrote {target}")
 
 
