@@ -3,9 +3,9 @@
     python benchmarks/autorl.py [--episodes N] [--rounds N]
 
 First hashing a loss, and, old and new in turn, the trainings of an evaluation in the lite configuration step by step
-through gymnasium and in the compiled loop, which find the same to the last bit. Then two tables: gradient steps a second of DQN and DQNClipped, and a whole evaluation of
-DQN on CartPole-v0. Both engines run in this process on one thread, in turns; seconds are of processor time, so that
-other work on the machine counts little.
+through gymnasium and in the compiled loop, which find the same to the last bit. Then two tables: gradient steps a
+second of DQN and DQNClipped, and a whole evaluation of DQN on CartPole-v0. Both engines run in this process on one
+thread, in turns; seconds are of processor time, so that other work on the machine counts little.
 
 Gradient steps are fed the same batches, recorded while the fast engine trained an agent. Whole evaluations start from
 the same word and hence follow the same trajectory until rounding first changes an action; from there on trajectories

@@ -16,7 +16,8 @@ from setups.autorl import microcode as mc
 from setups.autorl.encode import aligned, encode, layer_table
 from setups.autorl.engine import Batch, EngineSettings, network_sizes
 from setups.autorl.graph import Graph
-from setups.autorl.graph_kernel import greedy, run
+from setups.autorl.graph_kernel import run
+from setups.autorl.network_kernel import greedy_action
 from setups.autorl.workspace import Workspace, aligned_zeros, pack, parameter_views
 
 
@@ -70,7 +71,7 @@ class FastEngine:
     def action(self, state: np.ndarray) -> int:
         """The action of the largest Q value in `state` (S,): the first one on ties; a NaN never wins."""
         self._state[:] = state
-        return greedy(self._layers, self._q, self._work)
+        return greedy_action(self._layers, self._q, self._work)
 
     def update(self, batch: Batch, word: int) -> float:
         """One Adam step; the mean loss before it, or NaN when a parameter became infinite or NaN."""

@@ -13,7 +13,7 @@ from setups.autorl import microcode as mc
 from setups.autorl.adam import adam_step
 from setups.autorl.compiled import cached, part
 from setups.autorl.list_kernel import batch_backward, batch_forward, row_backward, row_forward
-from setups.autorl.network_kernel import greedy_action, network_backward, network_forward
+from setups.autorl.network_kernel import network_backward, network_forward
 from setups.autorl.scalar_kernel import slope_of_one, slopes_of_two, value_of_one, value_of_two
 from ufh_cli.core.compiled import splitmix64
 
@@ -40,12 +40,6 @@ def run(codes, weights, memory, optimizer, task):
     float
         The mean of the loss; NaN when the step made a parameter infinite or NaN.
     """
-    return run_program(codes, weights, memory, optimizer, task)
-
-
-@part
-def run_program(codes, weights, memory, optimizer, task):
-    """What `run` does, as a part of compiled code."""
     layers = codes[mc.HEADER : mc.HEADER + mc.LAYER * codes[mc.LAYERS]].reshape((codes[mc.LAYERS], mc.LAYER))
     start, count = mc.HEADER + mc.LAYER * codes[mc.LAYERS], codes[mc.INSTRUCTIONS]
     program = codes[start : start + count * mc.FIELDS].reshape((count, mc.FIELDS))
@@ -71,12 +65,6 @@ def run_program(codes, weights, memory, optimizer, task):
     ):
         return math.nan
     return total / rows
-
-
-@cached
-def greedy(layers, parameters, work):
-    """The action of the largest Q value; see `network_kernel.greedy_action`."""
-    return greedy_action(layers, parameters, work)
 
 
 @cached
@@ -181,7 +169,7 @@ def _network_backward(f, weights, memory, layers, shift, scratch):
 
 @part
 def _largest_of_rows(f, memory):
-    """``LARGEST`` as `list_kernel.row_forward` has it, without a slice a row, which takes thrice the time."""
+    """The largest entry of each row, NaN when there is one; a slice a row would take thrice the time."""
     columns = f[mc.COLUMNS]
     for i in range(f[mc.HEIGHT]):
         x = f[mc.X] + i * f[mc.X_ROW]

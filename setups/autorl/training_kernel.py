@@ -11,7 +11,7 @@ import math
 from setups.autorl import microcode as mc
 from setups.autorl.compiled import cached, part
 from setups.autorl.control_kernel import control_step
-from setups.autorl.graph_kernel import draw_constants, run_program
+from setups.autorl.graph_kernel import draw_constants, run
 from setups.autorl.network_kernel import greedy_action
 
 # What is counted along: environment steps, gradient steps, episodes finished, whether one is running, its steps, the
@@ -42,7 +42,7 @@ def learn(
     random : int64 (R, 2)
         `encode.Program.random`.
     layers, work : arrays
-        As `graph_kernel.greedy` has them; `work` starts with the observation, and is changed.
+        As `network_kernel.greedy_action` has them; `work` starts with the observation, and is changed.
     rules : int64 (7,)
     numbers : float64 (2,)
         The discount, and 2.0 (see `control_kernel.control_step`).
@@ -139,7 +139,7 @@ def _update(program, weights, optimizer, memory, random, rules, counts, words):
     if random.shape[0]:
         draw_constants(words[counts[WORDS]], memory, random)
         counts[WORDS] += 1
-    loss = run_program(program, weights, memory, optimizer, mc.STEP)
+    loss = run(program, weights, memory, optimizer, mc.STEP)
     counts[UPDATES] += 1
     if counts[UPDATES] % rules[TARGET_EVERY] == 0:
         weights[mc.TARGET] = weights[mc.Q]
