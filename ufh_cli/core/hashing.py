@@ -138,9 +138,9 @@ class FunctionalHash:
         if not 0 < total <= len(arrays) * _SHORT or dtypes.count(dtypes[0]) != len(arrays):
             return None
         form = self._forms.get(dtypes[0]) or self._make_form(dtypes[0])
-        try:
-            values = np.frombuffer(b"".join(arrays), dtypes[0])  # a third of the time of numpy's concatenation
-        except TypeError:  # one whose values are not in their order
+        try:  # in a third of the time of numpy's concatenation
+            values = np.frombuffer(b"".join(arrays), dtypes[0])  # type: ignore[arg-type]
+        except TypeError:  # an array whose values are not in their order is no bytes
             values = np.concatenate(arrays, axis=None)
         words = form.words(_in_a_row(values))
         if sizes.count(sizes[0]) == len(sizes):
@@ -149,9 +149,10 @@ class FunctionalHash:
             message[:, : len(start)] = np.frombuffer(start, np.uint8)
             message[:, len(start) :] = words.view(np.uint8).reshape(len(sizes), -1)
             return _MAGIC + message.tobytes()
-        parts, at = [_MAGIC], 0
+        parts: list[bytes | memoryview] = [_MAGIC]
+        at = 0
         for size in sizes:
-            parts += (header(b"", form, size), words[at : at + size])
+            parts += (header(b"", form, size), words[at : at + size].data)
             at += size
         return b"".join(parts)
 
