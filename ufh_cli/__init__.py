@@ -20,6 +20,7 @@ __all__ = [
     "CacheStatistics",
     "Evaluation",
     "FunctionalHash",
+    "Objectives",
     "Result",
     "Rng",
     "Setup",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ufh_cli.api.run import run as run
     from ufh_cli.core.rng import Rng as Rng
     from ufh_cli.core.setup import Evaluation as Evaluation
+    from ufh_cli.core.setup import Objectives as Objectives
     from ufh_cli.core.setup import Setup as Setup
     from ufh_cli.library.decorator import functional_cache as functional_cache
     from ufh_cli.library.keys import FunctionalHash as FunctionalHash
@@ -54,6 +56,7 @@ _WHERE = {
     "CacheStatistics": "library.statistics",
     "Evaluation": "core.setup",
     "FunctionalHash": "library.keys",
+    "Objectives": "core.setup",
     "Result": "api.result",
     "Rng": "core.rng",
     "Setup": "core.setup",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
-from typing import ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from setups.automl_zero.mutation import mutated, random_program
 from setups.automl_zero.operations import COSTS
 from setups.automl_zero.program import Instruction, Memory, Program, check, function_sizes, operation_numbers, pack
 from setups.automl_zero.space import MUTATIONS, Operations, Space, Triple, chosen_operations
+from setups.automl_zero.structure import structure
 from setups.automl_zero.tasks import (
     Task,
     classification_tasks,
@@ -291,6 +292,12 @@ class AutoMLZero(Setup[Program]):
         effective = effects.effective(candidate, self._outputs)
         return format_program(candidate, lambda i: "" if effective[i] else "no effect")
 
+    def draw(self, candidate: Program, axes: Any) -> None:
+        """The live instructions; those are pale that can be replaced by a noop, alone."""
+        from setups.automl_zero.drawing import draw_program
+
+        draw_program(candidate, effects.live(candidate), effects.effective(candidate, self._outputs), axes)
+
     def pruned(self, candidate: Program) -> Program:
         """The program without what has no effect on the errors that are hashed."""
         return effects.pruned(candidate, self._outputs)
@@ -304,9 +311,9 @@ class AutoMLZero(Setup[Program]):
         check(program, self.space.memory)
         return program
 
-    def structural_key(self, candidate: Program) -> Program:
-        """The packed program itself: equal code, equal key."""
-        return candidate
+    def structural_key(self, candidate: Program) -> tuple[bytes, bool]:
+        """The live instructions, whatever addresses are called; and whether the train budget refuses the program."""
+        return structure(candidate, self._block.features), self._refused(candidate)
 
     def graph(self, candidate: Program) -> Graph:
         """The live instructions: who writes what another reads."""

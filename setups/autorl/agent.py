@@ -7,7 +7,7 @@ network that is a copy of the Q network made every so many gradient steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,13 +105,7 @@ class Training(NamedTuple):
     diverged: bool
 
 
-def train(
-    engine: Engine,
-    environment: Environment,
-    settings: TrainingSettings,
-    word: int,
-    on_episode: Callable[[int, float, int], None] | None = None,
-) -> Training:
+def train(engine: Engine, environment: Environment, settings: TrainingSettings, word: int) -> Training:
     """Train the agent of `engine` and report the return of each episode.
 
     Parameters
@@ -123,8 +117,6 @@ def train(
     word : int
         64 random bits. The environment, exploration, replay and the loss's random constants have a stream each that
         follows from it, and none depends on the engine: engines that agree follow the same trajectory.
-    on_episode : callable, optional
-        Called with the episodes finished, the return of the last one and the environment steps taken.
 
     Raises
     ------
@@ -141,11 +133,11 @@ def train(
     seed: int | None = rng.word() >> 33
     exploration = _exploration(settings, environment.actions, rng.generator())
     replay = Replay(min(settings.replay, limit), environment.state_size, settings.batch, rng.generator())
-    learner = _Learner(engine, replay, settings.target_every, Rng.from_seed(rng.word()))
+    constants = Rng.from_seed(rng.word())
     action_of, step, add = engine.action, environment.step, replay.add
     discount, update_every, replay_start = settings.discount, settings.update_every, settings.replay_start
     returns: list[float] = []
-    steps = 0
+    steps = updates = 0
     diverged = False
     while not diverged and steps < limit and (not settings.episodes or len(returns) < settings.episodes):
         state, seed = environment.reset(seed), None
@@ -162,14 +154,16 @@ def train(
             total += reward
             steps += 1
             over = terminated or truncated
-            if steps >= replay_start and steps % update_every == 0 and not learner.learn():
-                diverged = True
-                break
+            if steps >= replay_start and steps % update_every == 0:
+                diverged = not math.isfinite(engine.update(replay.sample(), constants.word()))
+                updates += 1
+                if updates % settings.target_every == 0:
+                    engine.copy_target()
+                if diverged:
+                    break
         if over and not diverged:
             returns.append(total)
-            if on_episode is not None:
-                on_episode(len(returns), total, steps)
-    return Training(tuple(returns), steps, learner.updates, diverged)
+    return Training(tuple(returns), steps, updates, diverged)
 
 
 def normalised(returns: Sequence[float], spec: EnvironmentSpec, *, score: str = "all") -> float:
@@ -196,25 +190,6 @@ def normalised(returns: Sequence[float], spec: EnvironmentSpec, *, score: str = 
         return 0.0
     value = (math.fsum(counted) / len(counted) - spec.return_low) / (spec.return_high - spec.return_low)
     return value if score == "all" else min(max(value, 0.0), 1.0)
-
-
-class _Learner:
-    """Gradient steps on batches of the replay, with the target network's copies."""
-
-    def __init__(self, engine: Engine, replay: Replay, target_every: int, constants: Rng) -> None:
-        self.updates = 0
-        self._engine = engine
-        self._sample = replay.sample
-        self._target_every = target_every
-        self._word = constants.word
-
-    def learn(self) -> bool:
-        """One gradient step; False when the loss or a parameter is not finite."""
-        loss = self._engine.update(self._sample(), self._word())
-        self.updates += 1
-        if self.updates % self._target_every == 0:
-            self._engine.copy_target()
-        return math.isfinite(loss)
 
 
 def exploration_block(

@@ -4,8 +4,7 @@ What is random comes from the same streams in the same order, so that both find 
 
 - an episode's first state is drawn by numpy's PCG64 from the seed, as gymnasium draws it;
 - exploration and the replay's indices are drawn by numpy in blocks, as `agent` and `replay` draw them;
-- random constants of a loss are expanded from a word in compiled code (`engine.random_constants`); their logarithm and
-  cosine are the C library's in both, and rounded to float32.
+- random constants of a loss are expanded from words of the same stream.
 
 Nothing else of gymnasium's environments is random.
 """

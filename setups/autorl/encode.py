@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from setups.autorl import microcode as mc
-from setups.autorl.graph import FIRST, INPUTS, Graph, live, types
+from setups.autorl.graph import FIRST, INPUT_TYPES, INPUTS, Graph, live, types
 from setups.autorl.network_kernel import ALIGNMENT
 from setups.autorl.operations import NUMBERS, OPERATIONS
 from setups.autorl.types import Type
@@ -30,7 +30,7 @@ _OF_ROWS = {
 }  # fmt: skip
 _OF_BATCHES = {"MeanBatch": mc.BATCH_MEAN, "StdBatch": mc.BATCH_DEVIATION}
 _CONSTANTS = {"Constant0.5": 0.5, "Constant0.2": 0.2, "Constant0.1": 0.1, "Constant0.01": 0.01}
-_RANDOM = {"ConstantGaussian": 0, "ConstantUniform": 1}  # columns of `engine.random_constants`
+_RANDOM = {"ConstantGaussian": 0, "ConstantUniform": 1}
 
 _CODES = {NUMBERS[name]: code for table in (_ELEMENTWISE, _OF_ROWS, _OF_BATCHES) for name, code in table.items()}
 _ALWAYS_SUMMED = frozenset(NUMBERS[name] for name in ("SelectList", "SumList", "KLDiv", "Entropy"))
@@ -72,10 +72,7 @@ class Program(NamedTuple):
     constants : list of (int, float)
         Offsets of values that never change, and these: set once.
     random : list of (int, int)
-        Offset of each live random constant, and which column of `engine.random_constants` it takes: set before a run.
-    given : list of Value
-        Where the outputs of the networks on the input states are set before a run, after the inputs: of the Q network
-        on s_tm1 and on s_t, then those of the target network; empty when they are computed.
+        Offset of each live random constant, and whether it is uniform, not normal: set before a run.
     """
 
     codes: np.ndarray
@@ -84,7 +81,6 @@ class Program(NamedTuple):
     loss: Value
     constants: list[tuple[int, float]]
     random: list[tuple[int, int]]
-    given: list[Value]
 
 
 def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = True, given: bool = False) -> Program:
@@ -99,7 +95,7 @@ def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = Tr
     trains : bool
         False leaves out the memory of the backward pass: only for ``FORWARD``.
     given : bool
-        Whether the networks' outputs on the input states are set and not computed: only for ``FORWARD``.
+        Whether what `encode_networks` computes is set before a run: only for ``FORWARD``.
 
     Raises
     ------
@@ -111,11 +107,11 @@ def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = Tr
         found = f"a {kinds[-1].name}" if graph else "no node"
         raise ValueError(f"the last node of a loss graph must be a FLOAT, got {found}")
     encoder = Encoder(sizes)
-    columns = {Type.STATE: sizes[0], Type.ACTION: 1, Type.FLOAT: 1}
-    values = {k: encoder.value(rows, columns[kinds[k]]) for k in range(FIRST) if kinds[k] in columns}
-    inputs = dict(values)
+    inputs = encoder.inputs(rows)
     if given:
-        encoder.give(values[_S_TM1], values[_S_T])
+        encoder.networks(inputs)
+        encoder.skip()
+    values = dict(inputs)
     for k in live(graph):
         operation, operands = graph[k - FIRST]
         if OPERATIONS[operation].name == "QValueList":
@@ -124,6 +120,13 @@ def encode(graph: Graph, rows: int, sizes: tuple[int, ...], *, trains: bool = Tr
             known = [values[i] for i in operands if i in values]  # not the input of constants, which has no value
             values[k] = encoder.apply(operation, kinds[operands[0]], known)
     return encoder.finish(values[FIRST + len(graph) - 1], inputs, trains=trains)
+
+
+def encode_networks(rows: int, sizes: tuple[int, ...]) -> Program:
+    """The program of all that a loss may ask of the networks first; its memory starts like that of all losses."""
+    encoder = Encoder(sizes)
+    inputs = encoder.inputs(rows)
+    return encoder.finish(encoder.networks(inputs), inputs, trains=False)
 
 
 class Encoder:
@@ -142,7 +145,6 @@ class Encoder:
         self._known: dict[tuple[int, ...], Value] = {}
         self._constants: list[tuple[int, float]] = []
         self._random: list[tuple[int, int]] = []
-        self._given: list[Value] = []
 
     def value(self, rows: int, columns: int, learns: bool = False) -> Value:
         """Room for a value."""
@@ -150,17 +152,22 @@ class Encoder:
         self._end += aligned(rows * columns)
         return Value(offset, rows, columns, learns)
 
+    def inputs(self, rows: int) -> dict[int, Value]:
+        """Room for the inputs that have a value, by their index."""
+        columns = {Type.STATE: self._sizes[0], Type.ACTION: 1, Type.FLOAT: 1}
+        return {k: self.value(rows, columns[kind]) for k, kind in enumerate(INPUT_TYPES) if kind in columns}
+
+    def networks(self, inputs: dict[int, Value]) -> Value:
+        """The outputs of the Q network on s_tm1 and on s_t, then those of the target network; the last of them."""
+        return [self.network(net, inputs[state]) for net in (mc.Q, mc.TARGET) for state in (_S_TM1, _S_T)][-1]
+
+    def skip(self) -> None:
+        """Do not compute what has been asked for so far: it is set before a run."""
+        self._instructions.clear()
+
     def network(self, net: int, state: Value) -> Value:
         """The Q values of network `net` (``Q`` or ``TARGET``) in the states `state`."""
         return self._emit(mc.NETWORK, state, state, self._sizes[-1], learns=net == mc.Q or state.learns, net=net)
-
-    def give(self, *states: Value) -> None:
-        """Room for the outputs of both networks on `states`, which are then not computed."""
-        for net in (mc.Q, mc.TARGET):
-            for state in states:
-                value = self.value(state.rows, self._sizes[-1], learns=net == mc.Q)
-                self._known[(mc.NETWORK, False, state.offset, state.offset, net)] = value
-                self._given.append(value)
 
     def apply(self, operation: int, kind: Type, operands: list[Value]) -> Value:
         """Any other operation, by its number; `kind` is the type of its first operand."""
@@ -195,7 +202,7 @@ class Encoder:
         header += places or [0, 0, 0]
         rows_of_codes = [np.array(header), layers.ravel(), np.array(self._instructions, np.int64).ravel()]
         codes = np.concatenate(rows_of_codes).astype(np.int64)
-        return Program(codes, self._end, inputs, loss, self._constants, self._random, self._given)
+        return Program(codes, self._end, inputs, loss, self._constants, self._random)
 
     def _constant(self, name: str) -> Value:
         value = self.value(1, 1)

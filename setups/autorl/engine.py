@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from setups.autorl.graph import Graph
-from ufh_cli.core.rng import Rng
 
 _TRUNCATION = 2.0  # standard deviations beyond which Sonnet's truncated normal is drawn again
 
@@ -135,28 +134,3 @@ def network_sizes(state_size: int, actions: int, hidden: Sequence[int]) -> tuple
     if not all(isinstance(size, int | np.integer) and size >= 1 for size in sizes):
         raise ValueError(f"the sizes of a network's layers must be positive whole numbers, got {sizes}")
     return tuple(int(size) for size in sizes)
-
-
-def random_constants(word: int, count: int) -> np.ndarray:
-    """What the random constants of a graph are worth at one execution.
-
-    Parameters
-    ----------
-    word : int in [0, 2**64)
-        The execution's seed.
-    count : int
-        How many live nodes of the graph are random constants.
-
-    Returns
-    -------
-    float32 (count, 2)
-        For the k-th such node, in the order of the graph, what it is when it is a ``ConstantGaussian`` (standard
-        normal, by Box and Muller) and when it is a ``ConstantUniform`` (in [0, 1)).
-    """
-    rng = Rng.from_word(word)
-    values = np.empty((count, 2), np.float32)
-    for k in range(count):
-        radius = math.sqrt(-2.0 * math.log(1.0 - rng.uniform()))
-        values[k, 0] = radius * math.cos(2.0 * math.pi * rng.uniform())
-        values[k, 1] = (rng.word() >> 40) * 2.0**-24
-    return values

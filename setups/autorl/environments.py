@@ -144,10 +144,6 @@ class Environment:
         observation, reward, terminated, truncated, _ = self._environment.step(action + self._first_action)
         return self._state(observation), float(reward), terminated, truncated
 
-    def close(self) -> None:
-        """Release what the environment holds."""
-        self._environment.close()
-
     def _state(self, observation: np.ndarray) -> np.ndarray:
         return observation if self._flat else np.asarray(observation, np.float32).ravel()
 

@@ -12,13 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from setups.autorl import hashing_inputs
 from setups.autorl import microcode as mc
 from setups.autorl.encode import aligned, encode, layer_table
 from setups.autorl.engine import Batch, EngineSettings, network_sizes
 from setups.autorl.graph import Graph
-from setups.autorl.graph_kernel import greedy, run
-from setups.autorl.hashing import BATCH, NO_OPTIMIZER
+from setups.autorl.graph_kernel import run
+from setups.autorl.network_kernel import greedy_action
 from setups.autorl.workspace import Workspace, aligned_zeros, pack, parameter_views
 
 
@@ -72,7 +71,7 @@ class FastEngine:
     def action(self, state: np.ndarray) -> int:
         """The action of the largest Q value in `state` (S,): the first one on ties; a NaN never wins."""
         self._state[:] = state
-        return greedy(self._layers, self._q, self._work)
+        return greedy_action(self._layers, self._q, self._work)
 
     def update(self, batch: Batch, word: int) -> float:
         """One Adam step; the mean loss before it, or NaN when a parameter became infinite or NaN."""
@@ -123,47 +122,6 @@ class FastEngine:
                 )
             self._lay_out(rows)
         self._workspace.load(batch, word)
-
-
-def hashable_outputs(graph: Graph, probe: hashing_inputs.Probe) -> np.ndarray:
-    """The outputs of `graph` on the fixed inputs of the functional hash (§4.3), not rounded, one an example.
-
-    A loss that is one number for the whole batch is computed on batches of 32 examples, as training does: a single
-    number of few mantissa bits would be the same for many losses that differ. `hashing.Hasher` finds the same quicker
-    for many graphs.
-
-    Parameters
-    ----------
-    graph : Graph
-    probe : hashing_inputs.Probe
-
-    Returns
-    -------
-    float32 array (values, 1)
-        The values of all examples (or batches) with the first seed, then those with the next; infinite and NaN ones
-        stay as they are.
-
-    Raises
-    ------
-    ValueError
-        When the graph is no loss.
-    """
-    sizes = hashing_inputs.SIZES
-    examples = rows = len(probe.batch.rewards)
-    program = encode(graph, rows, sizes, trains=False)
-    if program.loss.rows == 1 and examples > BATCH:
-        rows = BATCH
-        program = encode(graph, rows, sizes, trains=False)
-    workspace = Workspace(program)
-    outputs = []
-    for networks in probe.networks:
-        weights = pack(networks.q, networks.target, sizes, np.float32)
-        for start in range(0, examples - rows + 1, rows):
-            batch = Batch(*(values[start : start + rows] for values in probe.batch))
-            workspace.load(batch, networks.word)
-            run(workspace.codes, weights, workspace.memory, NO_OPTIMIZER, mc.FORWARD)
-            outputs.append(workspace.losses())
-    return np.concatenate(outputs)
 
 
 def _checked_sizes(parameters: Sequence[np.ndarray], hidden: Sequence[int]) -> tuple[int, ...]:

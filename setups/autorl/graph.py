@@ -6,7 +6,7 @@ the tuple is node 8 + k.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -91,12 +91,17 @@ def live(graph: Graph) -> list[int]:
     return [i for i in sorted(_reached(graph)) if i >= FIRST]
 
 
-def _reached(graph: Graph) -> set[int]:
+def _reached(graph: Sequence[Node]) -> set[int]:
     reached = {FIRST + len(graph) - 1} if graph else set()
     for k in range(len(graph) - 1, -1, -1):
         if FIRST + k in reached:
             reached.update(graph[k].inputs)
     return reached
+
+
+def learns(graph: Sequence[Node]) -> bool:
+    """Whether the last node depends on the parameters of the Q network."""
+    return 0 in _reached(graph)
 
 
 def is_valid(graph: Graph) -> bool:
@@ -105,7 +110,7 @@ def is_valid(graph: Graph) -> bool:
         last = types(graph)[-1]
     except ValueError:
         return False
-    return bool(graph) and last is Type.FLOAT and 0 in _reached(graph)
+    return bool(graph) and last is Type.FLOAT and learns(graph)
 
 
 def canonical(graph: Graph) -> Hashable:

@@ -13,8 +13,9 @@ from setups.autorl import microcode as mc
 from setups.autorl.adam import adam_step
 from setups.autorl.compiled import cached, part
 from setups.autorl.list_kernel import batch_backward, batch_forward, row_backward, row_forward
-from setups.autorl.network_kernel import greedy_action, network_backward, network_forward
+from setups.autorl.network_kernel import network_backward, network_forward
 from setups.autorl.scalar_kernel import slope_of_one, slopes_of_two, value_of_one, value_of_two
+from ufh_cli.core.compiled import splitmix64
 
 
 @cached
@@ -39,12 +40,6 @@ def run(codes, weights, memory, optimizer, task):
     float
         The mean of the loss; NaN when the step made a parameter infinite or NaN.
     """
-    return run_program(codes, weights, memory, optimizer, task)
-
-
-@part
-def run_program(codes, weights, memory, optimizer, task):
-    """What `run` does, as a part of compiled code."""
     layers = codes[mc.HEADER : mc.HEADER + mc.LAYER * codes[mc.LAYERS]].reshape((codes[mc.LAYERS], mc.LAYER))
     start, count = mc.HEADER + mc.LAYER * codes[mc.LAYERS], codes[mc.INSTRUCTIONS]
     program = codes[start : start + count * mc.FIELDS].reshape((count, mc.FIELDS))
@@ -73,9 +68,27 @@ def run_program(codes, weights, memory, optimizer, task):
 
 
 @cached
-def greedy(layers, parameters, work):
-    """The action of the largest Q value; see `network_kernel.greedy_action`."""
-    return greedy_action(layers, parameters, work)
+def draw_constants(word, memory, random):
+    """Write what the random constants of a graph are worth at one execution, rounded to float32, into `memory`.
+
+    Parameters
+    ----------
+    word : uint64
+        The execution's seed.
+    memory : float array
+    random : int64 (R, 2)
+        `encode.Program.random`: the k-th one takes the k-th three words that follow from the seed, and is standard
+        normal (by Box and Muller) or uniform in [0, 1).
+    """
+    for k in range(random.shape[0]):
+        word, first = splitmix64(word)
+        word, second = splitmix64(word)
+        word, third = splitmix64(word)
+        if random[k, 1]:
+            memory[random[k, 0]] = float(third >> 40) * 2.0**-24
+        else:
+            radius = math.sqrt(-2.0 * math.log(1.0 - float(first >> 11) * 2.0**-53))
+            memory[random[k, 0]] = radius * math.cos(2.0 * math.pi * (float(second >> 11) * 2.0**-53))
 
 
 @part
@@ -156,7 +169,7 @@ def _network_backward(f, weights, memory, layers, shift, scratch):
 
 @part
 def _largest_of_rows(f, memory):
-    """``LARGEST`` as `list_kernel.row_forward` has it, without a slice a row, which takes thrice the time."""
+    """The largest entry of each row, NaN when there is one; a slice a row would take thrice the time."""
     columns = f[mc.COLUMNS]
     for i in range(f[mc.HEIGHT]):
         x = f[mc.X] + i * f[mc.X_ROW]

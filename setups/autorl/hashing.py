@@ -10,19 +10,19 @@ import numpy as np
 
 from setups.autorl import hashing_inputs
 from setups.autorl import microcode as mc
-from setups.autorl.encode import Program, encode
-from setups.autorl.engine import Batch, random_constants
-from setups.autorl.graph import FIRST, INPUTS, Graph, Node
-from setups.autorl.graph_kernel import run
-from setups.autorl.operations import NUMBERS
+from setups.autorl.encode import Program, aligned, encode, encode_networks
+from setups.autorl.engine import Batch
+from setups.autorl.graph import Graph
+from setups.autorl.graph_kernel import draw_constants, run
 from setups.autorl.workspace import Workspace, aligned_zeros, pack
 
-BATCH = 32  # examples that a loss is taken on which is one number for a whole batch
-NO_OPTIMIZER = np.zeros(6)
+_BATCH = 32  # examples that a loss is taken on which is one number for a whole batch, as in training: of few mantissa
+# bits, a single number would be the same for many losses that differ
+_NO_OPTIMIZER = np.zeros(6)
 
 
 class Hasher:
-    """Computes `fast_engine.hashable_outputs` for one probe, bit for bit.
+    """The outputs of losses on the fixed inputs of the functional hash (§4.3).
 
     Parameters
     ----------
@@ -36,7 +36,10 @@ class Hasher:
         self._batches: _Shared | None = None
 
     def outputs(self, graph: Graph) -> np.ndarray:
-        """The loss of each example with each set of networks, float32 (values, 1).
+        """The loss of each example with each set of networks, float32 (values, 1), not rounded.
+
+        The values of all examples (or of batches of them, where a loss is one number a batch) with the first networks,
+        then those with the next; infinite and NaN ones stay as they are.
 
         Raises
         ------
@@ -44,10 +47,10 @@ class Hasher:
             When the graph is no loss.
         """
         program = self._whole.encode(graph)
-        if program.loss.rows > 1 or self._examples <= BATCH:
+        if program.loss.rows > 1 or self._examples <= _BATCH:
             return self._whole.outputs(program)
         if self._batches is None:
-            self._batches = _Shared(self._probe, BATCH)
+            self._batches = _Shared(self._probe, _BATCH)
         return self._batches.outputs(self._batches.encode(graph))
 
 
@@ -79,28 +82,20 @@ class _Shared:
             memory[offset] = value
         found = []
         for weights, word, starts in zip(self._weights, self._words, self._starts, strict=True):
-            drawn = random_constants(word, len(program.random))
-            for (offset, column), values in zip(program.random, drawn, strict=True):
-                memory[offset] = values[column]
+            if program.random:
+                draw_constants(np.uint64(word), memory, np.array(program.random))
             for start in starts:
                 if self._there is not start:
                     memory[: len(start)] = start
                     self._there = start
-                run(program.codes, weights, memory, NO_OPTIMIZER, mc.FORWARD)
+                run(program.codes, weights, memory, _NO_OPTIMIZER, mc.FORWARD)
                 found.append(memory[loss.offset : loss.offset + loss.rows].copy())
         return np.concatenate(found)[:, None]
 
     def _start(self, batch: Batch, weights: np.ndarray) -> np.ndarray:
-        """The start of the memory: the inputs, and the outputs of either network on either state."""
-        parts: list[np.ndarray] = []
-        for net in ("q_param", "q_targ_param"):
-            for state in ("s_tm1", "s_t"):
-                listed = Node(NUMBERS["QValueList"], (INPUTS.index(net), INPUTS.index(state)))
-                graph = (listed, Node(NUMBERS["MaxList"], (FIRST,)))
-                workspace = Workspace(encode(graph, self._rows, hashing_inputs.SIZES, trains=False))
-                workspace.load(batch, 0)
-                run(workspace.codes, weights, workspace.memory, NO_OPTIMIZER, mc.FORWARD)
-                given = self.encode(graph).given  # the first of them stands where this graph's only list is
-                first, second = given[0].offset, given[1].offset
-                parts.append(workspace.memory[first if parts else 0 : second])
-        return np.concatenate(parts)
+        """The start of the memory: the inputs, and what the networks say of the states among them."""
+        program = encode_networks(self._rows, hashing_inputs.SIZES)
+        workspace = Workspace(program)
+        workspace.load(batch, 0)
+        run(program.codes, weights, workspace.memory, _NO_OPTIMIZER, mc.FORWARD)
+        return workspace.memory[: program.loss.offset + aligned(program.loss.rows * program.loss.columns)]

@@ -20,8 +20,6 @@ def row_forward(code, x, out):
         for j in range(x.size):
             total += (x[j] - mean) * (x[j] - mean)
         out[0] = math.sqrt(total / real(x.size))
-    elif code == mc.LARGEST:
-        out[0] = _largest(x)
     elif code == mc.ARG_LARGEST:
         out[0] = real(_arg_largest(x))
     elif code == mc.LOG_SUM_EXP:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from setups.autorl.compiled import part
+from setups.autorl.compiled import cached, part
 
 SMALL = 16  # widest layer of a network whose values have the same bits on every processor
 ALIGNMENT = 16  # numbers; arrays start at multiples of it
@@ -106,7 +106,7 @@ def network_backward(memory, parameters, gradient, layers, rows, source, hidden,
         delta, free, other = free, other, free
 
 
-@part
+@cached
 def greedy_action(layers, parameters, work):
     """The first of the actions with the largest Q value in the state at the start of `work`; a NaN never wins.
 

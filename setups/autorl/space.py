@@ -7,10 +7,9 @@ match `pre_graph_10`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from setups.autorl.graph import FIRST, INPUT_TYPES, Graph, Node, is_valid, types
+from setups.autorl.graph import FIRST, Graph, Node, learns, types
 from setups.autorl.operations import NUMBERS, OPERATIONS
 from setups.autorl.types import Type
 from ufh_cli.core.names import nearest
@@ -151,7 +150,7 @@ class Space:
             out = OPERATIONS[node.operation].signatures[signature]
             places[out].append(index)
             nodes.append(node)
-        return tuple(nodes) if out is Type.FLOAT and _depends(nodes) else None
+        return tuple(nodes) if out is Type.FLOAT and learns(nodes) else None
 
     def mutate(self, graph: Graph, rng: Rng) -> Graph:
         """`graph` with one node replaced, the node uniform among those not frozen.
@@ -166,7 +165,7 @@ class Space:
             `graph` is no loss, or has no node that may change, or 10,000 draws gave no loss.
         """
         all_types = types(graph)
-        if not graph or all_types[-1] is not Type.FLOAT or not _depends(graph):
+        if not graph or all_types[-1] is not Type.FLOAT or not learns(graph):
             raise ValueError("cannot mutate a graph that is no loss")
         if len(graph) <= self._frozen:
             raise ValueError(f"cannot mutate a graph of {len(graph)} nodes when {self._frozen} of them are frozen")
@@ -181,25 +180,10 @@ class Space:
             if drawn is None:
                 continue
             nodes[k] = drawn[0]
-            if _depends(nodes):
+            if learns(nodes):
                 return tuple(nodes)
             nodes[k] = graph[k]
         raise ValueError(f"no loss in {_MAX_TRIES} mutations of one graph; the operations hardly allow one")
-
-    def error(self, graph: Graph) -> str:
-        """Why `graph` is not in this space; "" when it is."""
-        if not is_valid(graph):
-            return "the graph is no loss"
-        length = len(self._bootstrap) + self._random_nodes
-        if len(graph) != length:
-            return f"graphs of this space have {length} nodes, this one has {len(graph)}"
-        for k, node in enumerate(graph):
-            if k < self._frozen:
-                if node != self._bootstrap[k]:
-                    return f"node n{k} is frozen in this space"
-            elif node.operation not in self._numbers and self._bootstrap[k : k + 1] != (node,):
-                return f"the operation {OPERATIONS[node.operation].name} of node n{k} is not in this space"
-        return ""
 
 
 def _by_inputs(numbers: frozenset[int], out: Type | None = None) -> tuple[_Inputs, ...]:
@@ -249,11 +233,3 @@ def _draw_node(groups: tuple[_Inputs, ...], places: list[list[int]], rng: Rng) -
     if first is second and rest >= i:
         rest += 1
     return Node(operations[which], (places[first][i], places[second][rest])), (first, second)
-
-
-def _depends(nodes: Sequence[Node]) -> bool:
-    """Whether the last node depends on input 0, the parameters of the Q network."""
-    depends = [True] + [False] * (len(INPUT_TYPES) - 1)
-    for _, inputs in nodes:
-        depends.append(any(depends[i] for i in inputs))
-    return depends[-1]

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from setups.autorl.engine import Batch, EngineSettings, random_constants
+from setups.autorl.engine import Batch, EngineSettings
 from setups.autorl.graph import FIRST, Graph, live, types
+from setups.autorl.graph_kernel import draw_constants
 from setups.autorl.operations import OPERATIONS, RANDOM
 from setups.autorl.types import Type
 from setups.tensorflow_runtime import load_tensorflow
@@ -107,19 +108,23 @@ class _Loss:
             for i, node in self._nodes
             if OPERATIONS[node.operation].name in _SUMMED and kinds[node.inputs[0]] in (Type.VECTOR, Type.STATE)
         }
-        self._draws = [i for i, node in self._nodes if node.operation in RANDOM]
+        draws = [i for i, node in self._nodes if node.operation in RANDOM]
+        self._place_of_draw = {i: place for place, i in enumerate(draws)}
+        uniform = [OPERATIONS[graph[i - FIRST].operation].name == "ConstantUniform" for i in draws]
+        self._random = np.array([*enumerate(uniform)], np.int64).reshape(-1, 2)
         self._last = FIRST + len(graph) - 1
 
     def constants(self, word: int) -> np.ndarray:
         """What the live random nodes draw in an execution with this `word`."""
-        return random_constants(word, len(self._draws))
+        constants = np.empty(len(self._random), np.float32)
+        draw_constants(np.uint64(word), constants, self._random)
+        return constants
 
     def __call__(self, inputs: Sequence[Any], constants: Any) -> Any:
         values = dict(enumerate(inputs))
         for i, (operation, operands) in self._nodes:
             if operation in RANDOM:
-                kind = int(OPERATIONS[operation].name == "ConstantUniform")
-                values[i] = tf.reshape(constants[self._draws.index(i), kind], (1, 1))
+                values[i] = tf.reshape(constants[self._place_of_draw[i]], (1, 1))
             else:
                 value = _FUNCTIONS[OPERATIONS[operation].name](*(values[j] for j in operands))
                 values[i] = tf.reduce_sum(value, axis=-1, keepdims=True) if i in self._summed else value

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 
 from setups.autorl.formula import formula
-from setups.autorl.graph import FIRST, INPUT_TYPES, INPUTS, Graph, Node, live, node_error
+from setups.autorl.graph import FIRST, INPUT_TYPES, INPUTS, Graph, Node, learns, live, node_error
 from setups.autorl.operations import NUMBERS, OPERATIONS
 from setups.autorl.types import Type
 from setups.data import check_length
@@ -49,7 +49,6 @@ def parse_graph(text: str) -> Graph:
     indices = {name: i for i, name in enumerate(INPUTS)}
     known = list(INPUT_TYPES)
     nodes: list[Node] = []
-    uses_q = [i == 0 for i in range(FIRST)]
     for number, line in enumerate(text.splitlines(), start=1):
         code = line.split("#", 1)[0].strip()
         if not code:
@@ -60,13 +59,12 @@ def parse_graph(text: str) -> Graph:
             raise ValueError(f"line {number}: {error}") from None
         indices[name] = len(known)
         known.append(OPERATIONS[node.operation].signatures[tuple(known[i] for i in node.inputs)])
-        uses_q.append(any(uses_q[i] for i in node.inputs))
         nodes.append(node)
     if not nodes:
         raise ValueError("the graph has no nodes; a node is a line like 'n0 = QValueList(q_param, s_tm1)'")
     if known[-1] is not Type.FLOAT:
         raise ValueError(f"the last node is the loss, so it is a FLOAT; {name} is a {known[-1].name}")
-    if not uses_q[-1]:
+    if not learns(nodes):
         raise ValueError(f"the last node, {name}, does not depend on q_param, so there is nothing to learn")
     return tuple(nodes)
 

@@ -11,9 +11,8 @@ import math
 from setups.autorl import microcode as mc
 from setups.autorl.compiled import cached, part
 from setups.autorl.control_kernel import control_step
-from setups.autorl.graph_kernel import run_program
+from setups.autorl.graph_kernel import draw_constants, run
 from setups.autorl.network_kernel import greedy_action
-from ufh_cli.core.compiled import splitmix64
 
 # What is counted along: environment steps, gradient steps, episodes finished, whether one is running, its steps, the
 # place of the next transition, transitions held, whether training diverged; then what is used of each supply.
@@ -43,7 +42,7 @@ def learn(
     random : int64 (R, 2)
         `encode.Program.random`.
     layers, work : arrays
-        As `graph_kernel.greedy` has them; `work` starts with the observation, and is changed.
+        As `network_kernel.greedy_action` has them; `work` starts with the observation, and is changed.
     rules : int64 (7,)
     numbers : float64 (2,)
         The discount, and 2.0 (see `control_kernel.control_step`).
@@ -138,24 +137,10 @@ def _load(rows, uniform, held, memory, inputs, size):
 def _update(program, weights, optimizer, memory, random, rules, counts, words):
     """A gradient step on the batch that is loaded; whether its loss is a finite number."""
     if random.shape[0]:
-        _load_constants(words[counts[WORDS]], memory, random)
+        draw_constants(words[counts[WORDS]], memory, random)
         counts[WORDS] += 1
-    loss = run_program(program, weights, memory, optimizer, mc.STEP)
+    loss = run(program, weights, memory, optimizer, mc.STEP)
     counts[UPDATES] += 1
     if counts[UPDATES] % rules[TARGET_EVERY] == 0:
         weights[mc.TARGET] = weights[mc.Q]
     return math.isfinite(loss)
-
-
-@part
-def _load_constants(word, memory, random):
-    """What `engine.random_constants` draws by `word`, to where the program wants it."""
-    for k in range(random.shape[0]):
-        word, first = splitmix64(word)
-        word, second = splitmix64(word)
-        word, third = splitmix64(word)
-        if random[k, 1]:
-            memory[random[k, 0]] = float(third >> 40) * 2.0**-24
-        else:
-            radius = math.sqrt(-2.0 * math.log(1.0 - float(first >> 11) * 2.0**-53))
-            memory[random[k, 0]] = radius * math.cos(2.0 * math.pi * (float(second >> 11) * 2.0**-53))

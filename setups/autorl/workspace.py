@@ -8,8 +8,9 @@ import numpy as np
 
 from setups.autorl import microcode as mc
 from setups.autorl.encode import Program, Value, layer_table, parameter_count
-from setups.autorl.engine import Batch, random_constants
+from setups.autorl.engine import Batch
 from setups.autorl.graph import INPUTS
+from setups.autorl.graph_kernel import draw_constants
 from setups.autorl.network_kernel import ALIGNMENT
 
 _MATRICES = ("s_tm1", "s_t")
@@ -23,13 +24,18 @@ class Workspace:
     ----------
     program : Program
     dtype : float32 or float64
+
+    Attributes
+    ----------
+    random : int64 (R, 2)
+        `Program.random`.
     """
 
     def __init__(self, program: Program, dtype: type[np.floating] = np.float32) -> None:
         self.codes = program.codes
         self.memory = aligned_zeros(program.memory, dtype)
         self._program = program
-        self._random = program.random
+        self.random = np.array(program.random, np.int64).reshape(-1, 2)
         self._inputs = [self._input(name) for name in _FIELDS]
         for offset, value in program.constants:
             self.memory[offset] = value
@@ -43,19 +49,13 @@ class Workspace:
         own_rewards[...] = rewards
         own_discounts[...] = discounts
         own_next_states[...] = next_states
-        if self._random:
-            for (offset, column), values in zip(self._random, random_constants(word, len(self._random)), strict=True):
-                self.memory[offset] = values[column]
+        if len(self.random):
+            draw_constants(np.uint64(word), self.memory, self.random)
 
     @property
     def places(self) -> np.ndarray:
         """Where in the memory the fields of a `Batch` stand, int64 (5,)."""
         return np.array([self._program.inputs[INPUTS.index(name)].offset for name in _FIELDS])
-
-    @property
-    def random(self) -> np.ndarray:
-        """`Program.random` as an array, int64 (R, 2)."""
-        return np.array(self._random, np.int64).reshape(-1, 2)
 
     def losses(self) -> np.ndarray:
         """A copy of the last node's value, (N, 1) or (1, 1)."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ufh_cli.analyses.collisions import models_per_key, parse_bits, structures
 from ufh_cli.analyses.equivalents import census, find_equivalents
 from ufh_cli.analyses.rerun import rerun
 from ufh_cli.analyses.series import Series, split
+from ufh_cli.commands.cli import app
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.registry import load_setup
 from ufh_cli.core.hashing import FunctionalHash
@@ -112,6 +115,29 @@ def test_equivalents_differ_behave_alike_and_the_telling_ones_come_first(experim
     assert [(p.same_structure, p.likeness) for p in pairs] == sorted((p.same_structure, p.likeness) for p in pairs)
     plot_pairs(run.setup, pairs, tmp_path / "pairs.png")
     assert (tmp_path / "pairs.png").stat().st_size > 5000
+
+
+def test_pairs_of_different_structure_alone(experiment: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = rerun(experiment()[1], 0)
+    pairs = find_equivalents(run, 1000, differ=True)
+    assert pairs
+    for pair in pairs:
+        assert sorted(pair.first[:5]) == sorted(pair.second[:5])
+        assert pair.first[:5] != pair.second[:5]
+        assert not pair.same_structure
+    command = ["equivalents", "one:technique=fec", "--results", str(tmp_path), "--trials=2", "--structure"]
+    table = tmp_path / "table.csv"
+    result = CliRunner().invoke(app, [*command, "differs", "--table", str(table)])
+    assert result.exit_code == 0, result.output
+    found = [census(rerun(split(Results(tmp_path / "one"))[1], number)) for number in range(2)]
+    with table.open() as file:
+        ratios = [row["structures per behaviour"] for row in csv.DictReader(file)]
+    assert ratios == [f"{one.structures / one.behaviours:.6g}" for one in found]
+    refused = CliRunner().invoke(app, [*command, "difers"])
+    assert str(refused.exception) == "unknown --structure 'difers'; did you mean 'differs'?"
+    monkeypatch.setattr(run.setup, "structural_key", lambda candidate: tuple(sorted(candidate[:5])))
+    with pytest.raises(InputError, match="no two candidates of different structure"):
+        find_equivalents(run, 1, differ=True)
 
 
 def test_a_trial_without_equivalents_says_so(experiment: Run) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 from ufh_command import REPOSITORY, Command, install
@@ -19,7 +21,7 @@ def written(tmp_path_factory):
     """The command where the package that it wrote has been installed."""
     folder = tmp_path_factory.mktemp("new")
     out = Command(folder, [])("new", "my_curves").out
-    assert "cd my_curves && python my_curves.py" in out
+    assert "next:  cd my_curves && " in out
     package = folder / "my_curves"
     project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     install(folder / "site", name=project["name"], version=project["version"],
@@ -40,6 +42,16 @@ def test_the_new_package_runs_at_once_without_being_installed(written):
     assert done.returncode == 0, done.stderr
     assert "| fec | 10 |" in done.stdout
     assert (written.folder / "results" / "my_curves" / "curves.png").is_file()
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_what_is_to_be_typed_next_runs_where_ufh_is_installed(active, tmp_path, monkeypatch):
+    """Also where another Python, or none, is called ``python``."""
+    (tmp_path / "python").symlink_to(sys.executable)
+    first = Path(sys.executable).parent if active else tmp_path
+    monkeypatch.setenv("PATH", os.pathsep.join([str(first), os.environ["PATH"]]))
+    typed = Command(tmp_path, [])("new", "fresh").out.splitlines()[1].removeprefix("next:  ").partition("    ")[0]
+    assert typed == f"cd fresh && {'python' if active else shlex.quote(sys.executable)} fresh.py"
 
 
 def test_the_new_setup_conforms_and_is_run_by_name(written):

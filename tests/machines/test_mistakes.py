@@ -27,10 +27,22 @@ MISTAKES = {
     "a cost forgotten": ("CostForgotten", "the evaluation of '(", "missing 1 required positional argument: 'cost'"),
     "data missing": ("DataMissing", "DataMissing.__init__ (line ", "No such file or directory: 'no-such-data.csv'"),
     "a candidate of a function": ("Unpicklable", "Unpicklable.random_candidate", "make candidates of tuples"),
+    "an option without a default": ("Defaultless", "Defaultless.__init__", "or say --set options.size=…"),
+    "a default of another type": ("TextByDefault", "TextByDefault.__init__", "size is no int by default, but '3'"),
+    "a hash's cost as a text": ("TextAsCost", "TextAsCost.hash_cost", "must be a number of at least 0"),
+    "a hash's cost below 0": ("NegativeHashCost", "NegativeHashCost.hash_cost", "must be a number of at least 0"),
+    "objectives as names alone": ("NamesAlone", "NamesAlone.objectives:", "write ufh.Objectives(names, reference)"),
+    "an objective forgotten": ("OneObjectiveForgotten", "objectives_of", "must return a tuple of 2 numbers, sum, size"),
+    "objectives that raise": ("ObjectivesRaise", "ObjectivesRaise.objectives_of of (", "no attribute 'size'"),
+    "an evaluation to be awaited": ("Asynchronous", "Asynchronous.evaluate", "write def, not async def"),
+    "an evaluation's stream forgotten": (
+        "EvaluatesWithoutStream", "EvaluatesWithoutStream.evaluate", "it is to be evaluate(self, candidate, rng)"
+    ),
+    "a hash that changes": ("HashSorts", "HashSorts.hashable_outputs", "work on a copy"),
 }  # fmt: skip
 
 
-OTHERS = ("Right", "Free", "HashVariesSometimes", "EvaluatesFromElsewhere")
+OTHERS = ("Right", "ChildAsParent", "Free", "HashVariesSometimes", "EvaluatesFromElsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +88,10 @@ def test_a_search_without_a_mistake_is_not_spoken_to(mistaken: Command) -> None:
 WARNINGS = {
     "a hash that varies sometimes": (
         "hashvariessometimes", ("--technique=fec",), "two calls gave two keys of one candidate"
+    ),
+    "children as their parents": (
+        "childasparent", ("--set=budget.candidates=60", "--set=budget.cost=none"),
+        "ChildAsParent.mutate: none of 20 children differs from its parent",
     ),
     "too few candidates": (
         "right", ("--set=budget.cost=none", "--set=budget.candidates=10"),

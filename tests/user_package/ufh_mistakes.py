@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import ClassVar
 
 import numpy as np
 
@@ -165,3 +166,64 @@ class DataMissing(Right):
 class Unpicklable(Right):
     def random_candidate(self, rng):
         return lambda: 3
+
+
+class Defaultless(Right):
+    def __init__(self, *, size: int) -> None:
+        self.size = size
+
+
+class TextByDefault(Right):
+    def __init__(self, *, size: int = "3") -> None:
+        self.size = size
+
+
+class TextAsCost(Right):
+    hash_cost = "cheap"
+
+
+class NegativeHashCost(Right):
+    hash_cost = -1.0
+
+
+class NamesAlone(Right):
+    objectives = ("sum", "size")
+
+
+class OneObjectiveForgotten(Right):
+    objectives: ClassVar = ufh.Objectives(("sum", "size"), (0.0, 0.0))
+
+    def objectives_of(self, candidate, evaluation):
+        return (evaluation.fitness,)
+
+
+class ObjectivesRaise(OneObjectiveForgotten):
+    def objectives_of(self, candidate, evaluation):
+        return evaluation.fitness, candidate.size
+
+
+class Asynchronous(Right):
+    async def evaluate(self, candidate, rng):
+        return super().evaluate(candidate, rng)
+
+
+class EvaluatesWithoutStream(Right):
+    def evaluate(self, candidate):
+        return ufh.Evaluation(float(sum(candidate)), 1.0)
+
+
+class HashSorts(Right):
+    def random_candidate(self, rng):
+        return list(super().random_candidate(rng))
+
+    def mutate(self, candidate, rng):
+        return [rng.integer(5), *candidate[1:]]
+
+    def hashable_outputs(self, candidate):
+        candidate.sort()
+        return np.array(candidate, float)
+
+
+class ChildAsParent(Right):
+    def mutate(self, candidate, rng):
+        return tuple(candidate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from ufh_cli.analyses.rerun import Rerun
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.experiment.trials import make_key
 
-_COMPARED = 300  # representations of one behaviour, and behaviours: enough to choose from, and quick
+_COMPARED = 100  # representations of one behaviour, and behaviours: enough to choose from, and quick
 
 
 @dataclass(frozen=True)
@@ -74,25 +74,32 @@ def census(run: Rerun) -> Census:
     )
 
 
-def find_equivalents(run: Rerun, pairs: int) -> list[Equivalents]:
+def find_equivalents(run: Rerun, pairs: int, *, differ: bool = False) -> list[Equivalents]:
     """The most telling pairs, each of another behaviour: those of different structure first, then the least alike.
+
+    With `differ` only those of different structure, the fittest first: the least alike of them are often trivial.
 
     Raises
     ------
     InputError
-        When all candidates of one behaviour were one and the same.
+        When all candidates of one behaviour were one and the same, or of one structure where that must differ.
     """
     key = functional_key_of(run)
     groups: dict[Hashable, dict[Any, float]] = {}
     for individual in run.individuals:
         groups.setdefault(key(individual.candidate), {}).setdefault(individual.candidate, individual.fitness)
-    several = [(behaviour, group) for behaviour, group in groups.items() if len(group) > 1]
-    several.sort(key=lambda item: (-_structures(run, item[1]), -len(item[1])))
-    found = [_least_alike(run, behaviour, group) for behaviour, group in several[:_COMPARED]]
-    if not found:
-        raise InputError(f"trial {run.trial} saw no two different candidates that behave alike")
-    found.sort(key=lambda pair: (pair.same_structure, pair.likeness))
-    return found[:pairs]
+    several = [(behaviour, group, _structures(run, group)) for behaviour, group in groups.items() if len(group) > 1]
+    if differ:
+        several = [item for item in several if item[2] > 1]
+        several.sort(key=lambda item: -next(iter(item[1].values())))  # the fitness of the first
+    else:
+        several.sort(key=lambda item: (-item[2], -len(item[1])))
+    if not several:
+        kind = "candidates of different structure" if differ else "different candidates"
+        raise InputError(f"trial {run.trial} saw no two {kind} that behave alike")
+    looked_at = several[: pairs if differ else _COMPARED]
+    found = [_least_alike(run, behaviour, group) for behaviour, group, _ in looked_at]
+    return found if differ else sorted(found, key=lambda pair: (pair.same_structure, pair.likeness))[:pairs]
 
 
 def functional_key_of(run: Rerun):
@@ -107,14 +114,13 @@ def _structures(run: Rerun, group: dict[Any, float]) -> int:
 
 def _least_alike(run: Rerun, behaviour: Hashable, group: dict[Any, float]) -> Equivalents:
     """The first candidate of the group and the one that looks least like it, of another structure if there is one."""
-    candidates: Sequence[Any] = list(group)[:_COMPARED]
-    first, described = candidates[0], run.setup.describe(candidates[0]).split()
-    structure = run.setup.structural_key(first)
+    first, *others = group
+    structure, described = run.setup.structural_key(first), run.setup.describe(first).split()
+    elsewhere = [candidate for candidate in others if run.setup.structural_key(candidate) != structure]
 
     def compared(candidate: Any) -> Equivalents:
         words = run.setup.describe(candidate).split()
         likeness = difflib.SequenceMatcher(None, described, words, autojunk=False).ratio()
-        same = run.setup.structural_key(candidate) == structure
-        return Equivalents(first, candidate, behaviour, group[first], same, likeness)
+        return Equivalents(first, candidate, behaviour, group[first], not elsewhere, likeness)
 
-    return min(map(compared, candidates[1:]), key=lambda pair: (pair.same_structure, pair.likeness))
+    return min(map(compared, (elsewhere or others)[:_COMPARED]), key=lambda pair: pair.likeness)

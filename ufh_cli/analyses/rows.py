@@ -120,6 +120,7 @@ def census_rows(found: Sequence[Census]) -> list[dict[str, Any]]:
             "genotypes": one.genotypes,
             "structural keys": one.structures,
             "functional keys": one.behaviours,
+            "structures per behaviour": one.structures / one.behaviours,
         }
         for one in found
     ]

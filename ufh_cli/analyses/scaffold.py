@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
+import shlex
+import shutil
+import sys
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +22,12 @@ _FILES = {
     "package.toml": "pyproject.toml",
     "README.md": "README.md",
 }
+
+
+def python_command() -> str:
+    """What starts the Python that has ufh: ``python`` where that is it, else its path."""
+    typed = shutil.which("python")
+    return "python" if typed and Path(typed).parent == Path(sys.executable).parent else shlex.quote(sys.executable)
 
 
 def write_package(name: str, parent: Path = Path()) -> Path:

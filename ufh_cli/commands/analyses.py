@@ -42,6 +42,9 @@ def equivalents(
     name: Annotated[str, typer.Argument(help="Results: NAME, or NAME:key=value for one of its cells.")],
     pairs: Annotated[int, typer.Option(min=1, help="How many pairs to draw.")] = 3,
     trials: Annotated[int, typer.Option(min=1, help="In how many trials to count.")] = 5,
+    structure: Annotated[
+        str, typer.Option(help="Of the pairs: any, or differs, for those that a structural key does not find.")
+    ] = "any",
     out: Annotated[
         Path | None,
         typer.Option(callback=figure_file, help="PNG, PDF or SVG. [default: equivalents.png in the result]"),
@@ -57,16 +60,20 @@ def equivalents(
     from ufh_cli.analyses.rerun import rerun
     from ufh_cli.analyses.rows import census_rows, print_rows
     from ufh_cli.analyses.series import select
-    from ufh_cli.configuration.errors import InputError
+    from ufh_cli.configuration.errors import InputError, nearest
     from ufh_cli.figures.pairs import plot_pairs
 
+    if structure not in (kinds := ("any", "differs")):
+        raise InputError(f"unknown --structure {structure!r}; {nearest(structure, kinds)}")
     series = select(name, results)
     if len(series) != 1:
         raise InputError(f"{name} has {len(series)} cells ({'; '.join(s.label for s in series)}); use NAME:key=value")
     runs = [rerun(series[0], number) for number in series[0].numbers[:trials]]
     print_rows(census_rows([census(run) for run in runs]), table, [series[0].results.notice])
     target = out or series[0].results.path / "equivalents.png"
-    plot_pairs(runs[0].setup, find_equivalents(runs[0], pairs), target)
+    differ = structure == "differs"
+    shown = max(runs, key=lambda run: max(one.fitness for one in run.individuals)) if differ else runs[0]
+    plot_pairs(shown.setup, find_equivalents(shown, pairs, differ=differ), target)
     typer.echo(f"wrote {target}")
 
 

@@ -37,10 +37,11 @@ def new(
     name: Annotated[str, typer.Argument(help="What the search space, its module and its folder are to be called.")],
 ) -> None:
     """Write a package with a search space of your own, to be changed; it runs at once."""
-    from ufh_cli.analyses.scaffold import write_package
+    from ufh_cli.analyses.scaffold import python_command, write_package
 
     folder = write_package(name)
-    typer.echo(f"wrote {folder}/\nnext:  cd {folder} && python {name}.py    {folder}/README.md says more")
+    run = f"cd {folder} && {python_command()} {name}.py"
+    typer.echo(f"wrote {folder}/\nnext:  {run}    {folder}/README.md says more")
 
 
 def check(setup: SetupName, config: ConfigFile = None, settings: Settings = None) -> None:

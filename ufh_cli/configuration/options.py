@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     PydanticUserError,
     TypeAdapter,
+    ValidationError,
     create_model,
     model_validator,
 )
@@ -103,9 +104,23 @@ def options_model(cls: type) -> type[BaseModel]:
         except PydanticUserError as error:
             raise InputError(
                 f"{constructor}: the option {name} cannot be written in a configuration: its type must be int, float, "
-                f"bool, str or a tuple of them, not {getattr(hints[name], '__name__', hints[name])}"
+                f"bool, str or a tuple of them, not {_name(hints[name])}"
             ) from error
+        if default not in (..., None) and not _fits(default, fields[name][0]):
+            raise InputError(f"{constructor}: the option {name} is no {_name(hints[name])} by default, but {default!r}")
     return create_model(cls.__name__, __base__=Section, **fields)
+
+
+def _name(hint: Any) -> str:
+    return str(getattr(hint, "__name__", hint))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _option_type(hint: Any) -> Any:

@@ -157,9 +157,13 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(f"{source}: search.unique_keys needs a technique that computes keys, such as fec")
     kind = load_setup(config.setup)
     try:
-        options_model(kind)
+        wanted = options_model(kind).model_fields
     except InputError as error:
         raise InputError(f"setup {config.setup}: {error}") from error
+    for name in wanted.keys() - config.options.keys():
+        if wanted[name].is_required():
+            what = f"the option {name} has no default: give it one, or say --set options.{name}=…"
+            raise InputError(f"setup {config.setup}: {kind.__name__}.__init__: {what}")
     options = _resolved(kind, config.options, "options", source)
     guided = _resolved(Guidance, config.guided, "guided", source) if config.guided or GUIDED in acting else {}
     resolved = config.model_copy(update={"search": {"method": method, **search}, "options": options, "guided": guided})

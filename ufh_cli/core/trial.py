@@ -19,7 +19,14 @@ from ufh_cli.core.streams import Streams
 from ufh_cli.core.techniques import Technique
 from ufh_cli.core.timecourse import Improvement
 from ufh_cli.core.trial_result import TrialResult
-from ufh_cli.core.workers import Job, SetupFailed, SimulatedWorkers, Workers, reevaluate_as_asked
+from ufh_cli.core.workers import (
+    Job,
+    SetupFailed,
+    SimulatedWorkers,
+    Workers,
+    objectives_as_asked,
+    reevaluate_as_asked,
+)
 
 _STALLED = 10_000  # keys in a row at no cost: all that the search reaches is in the cache
 KeyFunction = Callable[[Any], Hashable]
@@ -332,7 +339,7 @@ class Trial:
         assert evaluation is not None
         if job.lost or evaluation.stopped:
             return
-        individual.objectives = self.setup.objectives_of(individual.candidate, evaluation)
+        individual.objectives = objectives_as_asked(self.setup, individual.candidate, evaluation)
         if result.best is None or individual.fitness > result.best.fitness:
             result.best = individual
         if archive.add(individual.objectives, individual) or not result.curve:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import inspect
 import math
 import textwrap
 import traceback
@@ -172,6 +173,22 @@ def reevaluate_as_asked(setup: Setup, candidate: Any, rng: Rng) -> float:
     return real_number(setup, candidate, "what reevaluate returns", found)
 
 
+def objectives_as_asked(setup: Setup, candidate: Any, evaluation: Evaluation) -> tuple[float, ...]:
+    """All objectives of `candidate`; `WrongCost` when they are not as many as the setup names, `SetupFailed` as above.
+
+    Only of a setup that has several.
+    """
+    try:
+        found = setup.objectives_of(candidate, evaluation)
+    except Exception as error:  # of every kind: it is the code of whoever wrote the setup
+        raise SetupFailed.of(f"objectives_of of {_whose(setup, candidate)!r}", error) from error
+    names = () if setup.objectives is None else setup.objectives.names
+    if not isinstance(found, tuple) or len(found) != len(names):
+        wanted = f"objectives_of must return a tuple of {len(names)} numbers, {', '.join(names)}"
+        raise WrongCost(f"{wanted}, but that of {_whose(setup, candidate)!r} is {found!r}")
+    return found
+
+
 def _whose(setup: Setup, candidate: Any) -> str:
     try:
         text = setup.describe(candidate)
@@ -191,6 +208,8 @@ def checked(setup: Setup, candidate: Any, evaluation: Evaluation) -> Evaluation:
         comes after it would be wrong.
     """
     if not isinstance(evaluation, Evaluation):
+        if inspect.iscoroutine(evaluation):
+            evaluation.close()  # else Python complains as well
         what = f"that of {_whose(setup, candidate)!r} is of type {type(evaluation).__name__}"
         raise WrongCost(f"evaluate must return ufh.Evaluation(fitness, cost), but {what}")
     fitness, cost = evaluation[0], evaluation[1]

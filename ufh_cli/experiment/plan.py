@@ -16,7 +16,7 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import CACHES, parse_technique
 from ufh_cli.experiment.advice import too_short, without_effect
-from ufh_cli.experiment.probe import probe
+from ufh_cli.experiment.probe import check_figures, probe
 from ufh_cli.experiment.side_by_side import Task
 from ufh_cli.experiment.trials import is_parallel, make_setup, make_trial, setup_spec
 from ufh_cli.experiment.warm import journal_digest, warm_evaluations, what_keys_mean
@@ -102,6 +102,7 @@ def make_experiment(
         config = cells[number].config
         setup = make_setup(config)
         check_limits(config, setup, source)
+        check_figures(config)
         check_trial(cells[number])
         if config.cache.file is not None:
             check_shared(config, setup)

@@ -19,7 +19,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from xxhash import xxh3_64_intdigest
 
 from ufh_cli.library.keys import FunctionalHash
-from ufh_cli.library.memory import Answer, Cache
+from ufh_cli.library.memory import LONGEST_WAIT, SHORTEST_WAIT, Answer, Cache
 from ufh_cli.library.policy import Policy
 from ufh_cli.library.sqlite import SqliteCache
 from ufh_cli.library.statistics import CacheStatistics
@@ -28,7 +28,6 @@ from ufh_cli.library.values import from_json, plain, to_json
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_WAIT = (0.001, 0.5)  # seconds: the first wait for another's evaluation, and the longest
 _CHECKED_ENOUGH = 20
 _Errors = tuple[type[Exception], ...]
 
@@ -191,7 +190,7 @@ class FunctionalCached(Generic[P, R]):
 
     def _call(self, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
         key = self._key_or_none(args, kwargs)
-        wait = _WAIT[0]
+        wait = SHORTEST_WAIT
         while key is not None:
             answer, value = self._store.begin(self._space, key, self._policy)
             if answer is Answer.HIT:
@@ -205,7 +204,7 @@ class FunctionalCached(Generic[P, R]):
                 self._count("asked")
                 break
             self._store.wait(self._space, key, wait)
-            wait = min(2 * wait, _WAIT[1])
+            wait = min(2 * wait, LONGEST_WAIT)
         return self._timed(function, args, kwargs)
 
     def _evaluated(self, key: int, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
@@ -298,7 +297,7 @@ class AsyncFunctionalCached(FunctionalCached[P, R]):
 
     async def _call(self, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
         key = self._key_or_none(args, kwargs)
-        wait = _WAIT[0]
+        wait = SHORTEST_WAIT
         while key is not None:
             answer, value = self._store.begin(self._space, key, self._policy)
             if answer is Answer.HIT:
@@ -312,7 +311,7 @@ class AsyncFunctionalCached(FunctionalCached[P, R]):
                 self._count("asked")
                 break
             await asyncio.sleep(wait)
-            wait = min(2 * wait, _WAIT[1])
+            wait = min(2 * wait, LONGEST_WAIT)
         return await self._timed(function, args, kwargs)
 
     async def _evaluated(self, key: int, function: Callable[..., Any], args: tuple, kwargs: dict) -> Any:

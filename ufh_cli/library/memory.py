@@ -11,6 +11,10 @@ from typing import Any
 
 from ufh_cli.library.policy import Policy
 
+# Seconds between two looks at whether another's evaluation of a key is over: twice as many each time.
+SHORTEST_WAIT = 0.001
+LONGEST_WAIT = 0.5
+
 
 class Answer(Enum):
     """What a store says of a key: its value; evaluate it; another is just doing that."""

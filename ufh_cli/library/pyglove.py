@@ -6,7 +6,8 @@ Needs the package pyglove, which only this module imports.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from abc import abstractmethod
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -107,14 +108,12 @@ class FunctionalChange(pg.evolution.Mutator):
 class PyGloveSetup(Setup[tuple]):
     """A PyGlove search space as a setup: a candidate is the tuple of its DNA's numbers.
 
-    Parameters
+    A subclass has `space`, `fitness` and `outputs`, and runs as any setup does, by `ufh.run` or an entry point.
+
+    Attributes
     ----------
     space
         As ``pg.sample`` takes it.
-    evaluate : callable
-        An example -> its fitness.
-    outputs : callable
-        An example -> a float array or several, the hashable outputs.
     cost : float
         Of an evaluation, in evaluations.
 
@@ -125,15 +124,16 @@ class PyGloveSetup(Setup[tuple]):
 
     cost_unit: ClassVar[str] = "evaluations"
     hash_cost: float = 0.0
+    space: ClassVar[Any]
+    cost: ClassVar[float] = 1.0
 
-    def __init__(
-        self, space: Any, evaluate: Callable[[Any], float], outputs: Callable[[Any], Any], *, cost: float = 1.0
-    ) -> None:
-        self._template = pg.template(space)
-        self._spec = self._template.dna_spec()
-        self._evaluate = evaluate
-        self._outputs = outputs
-        self._cost = cost
+    @abstractmethod
+    def fitness(self, example: Any) -> float:
+        """What is maximised, of an example of the space."""
+
+    @abstractmethod
+    def outputs(self, example: Any) -> Any:
+        """The hashable outputs of an example: a float array or several."""
 
     def random_candidate(self, rng: Rng) -> tuple:
         return tuple(pg.random_dna(self._spec, random.Random(rng.word())).to_numbers())
@@ -143,16 +143,16 @@ class PyGloveSetup(Setup[tuple]):
         return tuple(mutator.mutate(self._dna(candidate)).to_numbers())
 
     def hashable_outputs(self, candidate: tuple) -> Any:
-        return self._outputs(self.example(candidate))
+        return self.outputs(self.example(candidate))
 
     def evaluate(self, candidate: tuple, rng: Rng) -> Evaluation:
-        return Evaluation(float(self._evaluate(self.example(candidate))), self._cost)
+        return Evaluation(float(self.fitness(self.example(candidate))), self.cost)
 
     def reevaluate(self, candidate: tuple, rng: Rng) -> float:
-        return float(self._evaluate(self.example(candidate)))
+        return float(self.fitness(self.example(candidate)))
 
     def describe(self, candidate: tuple) -> str:
-        return str(self.example(candidate))
+        return str(pg.format(self.example(candidate), compact=True))
 
     def structural_key(self, candidate: tuple) -> tuple:
         return candidate
@@ -163,3 +163,11 @@ class PyGloveSetup(Setup[tuple]):
 
     def _dna(self, candidate: tuple) -> Any:
         return pg.DNA.from_numbers(list(candidate), self._spec)
+
+    @cached_property
+    def _template(self) -> Any:
+        return pg.template(self.space)
+
+    @cached_property
+    def _spec(self) -> Any:
+        return self._template.dna_spec()

@@ -117,6 +117,7 @@ class SqliteCache:
         self._fallback: Cache | None = None
         self._stored = 0
         self._held: set[tuple[str, int]] = set()
+        self._renewing = False
         self._process = 0
         self._owner = ""
 
@@ -172,6 +173,9 @@ class SqliteCache:
             return self._fail(error).begin(space, key, policy)
         with self._lock:
             self._held.add((space, _signed(key)))
+            if not self._renewing:
+                self._renewing = True
+                threading.Thread(target=self._renew, daemon=True).start()
         return Answer.MINE, None
 
     def finish(self, space: str, key: int, value: Any, policy: Policy) -> Any:
@@ -213,8 +217,9 @@ class SqliteCache:
             self._held.discard(place)
         try:
             connection = self._connection()
-            connection.execute("DELETE FROM entries WHERE space = ? AND key = ? AND count = 0", place)
-            connection.execute("UPDATE entries SET owner = NULL, until = NULL WHERE space = ? AND key = ?", place)
+            mine = "WHERE space = ? AND key = ? AND owner = ?"  # not whose claim came after a lapsed one
+            connection.execute(f"DELETE FROM entries {mine} AND count = 0", (*place, self._owner))
+            connection.execute(f"UPDATE entries SET owner = NULL, until = NULL {mine}", (*place, self._owner))
         except sqlite3.Error as error:
             self._fail(error)
 
@@ -267,20 +272,20 @@ class SqliteCache:
             with _STARTING:
                 if self._process != process:
                     self._owner = f"{process}-{uuid.uuid4().hex}"
-                    self._lock, self._held = threading.Lock(), set()
+                    self._lock, self._held, self._renewing = threading.Lock(), set(), False
                     self._process = process
-                    threading.Thread(target=self._renew, daemon=True).start()
             local.process, local.connection = process, connect(self.path)
         return local.connection
 
     def _renew(self) -> None:
-        """As long as this process lives its claims do."""
-        while self._fallback is None:
+        """As long as this process lives its claims do; once it has none there is nothing to renew."""
+        while True:
             time.sleep(self.lease / 3)
             with self._lock:
                 held = list(self._held)
-            if not held:
-                continue
+                if not held or self._fallback is not None:
+                    self._renewing = False
+                    return
             try:
                 with closing(connect(self.path)) as connection:
                     connection.executemany(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.workers import Job
+from ufh_cli.library.memory import LONGEST_WAIT, SHORTEST_WAIT, Answer
 from ufh_cli.machines.evaluation import SetupSpec, evaluate
 from ufh_cli.machines.shared import SharedCache
 from ufh_cli.machines.sites import Site, error_of
@@ -78,7 +79,9 @@ class ParallelWorkers:
     catch : bool
         Whether a candidate whose evaluation raises is lost, rather than the search.
     shared : SharedCache or None
-        Asked before an evaluation is begun, and told of each that is finished.
+        Asked before an evaluation is begun, and told of each that is finished. What another search is evaluating is
+        waited for; several workers meanwhile go on with as many other candidates, one worker does not: it would be
+        another search.
 
     Attributes
     ----------
@@ -116,7 +119,9 @@ class ParallelWorkers:
         self._hits: deque[Job] = deque()
         self._waiting: list[Job] = []  # for another with their key
         self._held: dict[int, Job] = {}  # for the journal's answer
-        self._queue: deque[Running] = deque()  # for a place
+        self._queue: deque[Running] = deque()  # for a place, or for another search
+        self._elsewhere = 0  # of these, those for another search
+        self._pause = SHORTEST_WAIT
         self._running: dict[Future[Outcome], Running] = {}
         self._finished: deque[Job] = deque()
         self._evaluations = 0
@@ -129,7 +134,7 @@ class ParallelWorkers:
             return 0
         if self.busy and self._replay:
             return max(0, self._replay.proposed - self._proposed)
-        return max(0, self._capacity - self.busy)
+        return max(0, self._capacity - self.busy + min(self._elsewhere, self._site.places - 1))
 
     @property
     def _capacity(self) -> int:
@@ -196,23 +201,41 @@ class ParallelWorkers:
             if self._finished:
                 break
             self._look_after()  # now that all places are taken
-            done = self._site.wait(list(self._running), self._patience())
-            for future in sorted(done, key=lambda future: self._running[future].job.number):
+            for future in sorted(self._over(), key=lambda future: self._running[future].job.number):
                 self._collect(future)
         return self._finished.popleft()
 
+    def _over(self) -> list[Future[Outcome]]:
+        """The evaluations that are over, after some time at most."""
+        patience = self._patience()
+        if self._elsewhere:
+            patience = min(patience, self._pause)
+            self._pause = min(2 * self._pause, LONGEST_WAIT)
+            if not self._running:
+                time.sleep(patience)
+        return self._site.wait(list(self._running), patience)
+
     def _fill(self) -> None:
+        elsewhere: list[Running] = []
         while self._queue and len(self._running) < self._capacity:
             running = self._queue.popleft()
             job = running.job
-            if self._shared is not None and (outcome := self._shared.lookup(job)) is not None:
-                self._record(job, outcome)
-                self._take(job, outcome)
-                self._finished.append(job)
-                continue
+            if self._shared is not None:
+                answer = self._shared.begin(job)
+                if answer is Answer.WAIT:
+                    elsewhere.append(running)
+                    continue
+                self._pause = SHORTEST_WAIT
+                if isinstance(answer, Outcome):
+                    self._record(job, answer)
+                    self._take(job, answer)
+                    self._finished.append(job)
+                    continue
             asked = (job.individual.candidate, job.seed, job.hurdle, job.known, self._catch)
             future = self._site.start(evaluate, self._spec, *asked)
             self._running[future] = running
+        self._queue.extendleft(reversed(elsewhere))
+        self._elsewhere = len(elsewhere)
 
     def _collect(self, future: Future[Outcome]) -> None:
         """Take in an evaluation that is over: tell it, or try again."""
@@ -233,8 +256,12 @@ class ParallelWorkers:
         """Write down what was found, for this search and for others."""
         if self._replay is not None:
             self._replay.record(job, outcome, self._proposed)
-        if self._shared is not None and outcome.status == FINISHED and not outcome.shared:
+        if self._shared is None or outcome.shared:
+            return
+        if outcome.status == FINISHED:
             self._shared.store(job, outcome.evaluation)
+        else:
+            self._shared.abandon(job)
 
     def _outcome(self, future: Future[Outcome], running: Running) -> Outcome | None:
         """What came of it; None when it shall be tried again."""

@@ -1,11 +1,12 @@
-"""The original's names and graphs in our language."""
+"""The original's names and graphs in our language, and whether a graph lies in a space of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from setups.autorl.graph import FIRST, Graph, Node
+from setups.autorl.graph import FIRST, Graph, Node, is_valid
 from setups.autorl.operations import NUMBERS
+from setups.autorl.space import Configuration
 
 _OTHER_NAMES = {
     "ConstantP5": "Constant0.5",
@@ -31,3 +32,15 @@ def graph_of(program: dict[str, Any]) -> Graph:
     ]
     assert program["nodes"][-1]["inputs"] == [count + len(nodes) - 1]
     return tuple(nodes)
+
+
+def is_in(space: Configuration, graph: Graph) -> bool:
+    """Whether `graph` is a loss of this length with these first nodes and operations."""
+    names, bootstrap, frozen, random_nodes = space
+    known = {NUMBERS[name] for name in names}
+    return (
+        is_valid(graph)
+        and len(graph) == len(bootstrap) + random_nodes
+        and graph[:frozen] == bootstrap[:frozen]
+        and all(node.operation in known or (node,) == bootstrap[k : k + 1] for k, node in enumerate(graph))
+    )

@@ -158,14 +158,6 @@ def test_the_engine_is_asked_in_the_state_of_the_environment():
     assert np.array_equal(asked, np.array(expected, np.float32))
 
 
-def test_episodes_are_reported_as_they_end():
-    seen = []
-    training = train(Recording(), make(SPEC), FAST, 1, on_episode=lambda *report: seen.append(report))
-    assert seen[:3] == [(1, 7.0, 4), (2, 19.0, 11), (3, 7.0, 15)]
-    assert [report[1] for report in seen] == list(training.returns)
-    assert seen[-1][2] == training.steps
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -10,8 +10,9 @@ import pytest
 
 from setups.autorl.adam import adam_step
 from setups.autorl.encode import encode
-from setups.autorl.engine import Batch, EngineSettings, initial_parameters, random_constants
+from setups.autorl.engine import Batch, EngineSettings, initial_parameters
 from setups.autorl.fast_engine import FastEngine
+from setups.autorl.graph_kernel import draw_constants
 from setups.autorl.known import KNOWN
 from setups.autorl.text import parse_graph
 
@@ -237,14 +238,22 @@ def test_the_same_bytes_again_and_in_another_process():
     assert there.stdout == here
 
 
+def random_constants(word, count):
+    """Of `count` normal ones, then what they would be were they uniform: (2, count)."""
+    values = np.empty((2, count), np.float32)
+    for kind in (0, 1):
+        draw_constants(np.uint64(word), values[kind], np.array([(k, kind) for k in range(count)]))
+    return values
+
+
 def test_draws_follow_the_word_and_leave_numpys_own_state_alone():
     before = np.random.get_state()[1].copy()
-    values = np.concatenate([random_constants(word, 3) for word in range(4000)])
+    values = np.concatenate([random_constants(word, 3) for word in range(4000)], axis=1)
     assert np.array_equal(random_constants(7, 3), random_constants(7, 3))
-    assert np.array_equal(random_constants(7, 2), random_constants(7, 3)[:2])
+    assert np.array_equal(random_constants(7, 2), random_constants(7, 3)[:, :2])
     initial_parameters(4, 2, (8,), 3)
     assert np.array_equal(np.random.get_state()[1], before)
-    gaussian, uniform = values.T
+    gaussian, uniform = values
     assert abs(gaussian.mean()) < 0.03
     assert gaussian.std() == pytest.approx(1.0, abs=0.03)
     assert uniform.min() >= 0.0
