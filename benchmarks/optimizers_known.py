@@ -144,6 +144,8 @@ def draw_curves(curves: dict[str, dict[str, np.ndarray]], out: Path) -> None:
             axes.set_xlabel("step")
             axes.set_ylabel(f"loss of the batch (mean of {WINDOW} steps)", fontsize=8)
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.tick_params(which="minor", labelleft=False)
         for axes in fig.axes[len(curves) :]:
             axes.set_axis_off()
         fig.axes[0].legend(fontsize=8)
@@ -161,6 +163,7 @@ def draw_batches(rows: Sequence[Sequence[Any]], out: Path) -> None:
                 color=COLOURS[place], linestyle=DASHES[place], marker=MARKERS[place],
             )  # fmt: skip
         axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.set_xlabel("images in a batch (100 steps)")
         axes.set_ylabel("validation loss on digits (mean ± 2 SEM)")
         axes.legend()

@@ -3,13 +3,14 @@
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ufh_command import SMALL, rows
+from ufh_command import REPOSITORY, SMALL, rows
 
 from ufh_cli.core.hashing import functional_key
 
@@ -60,14 +61,17 @@ def test_setups_lists_the_users_beside_ours(ufh):
     assert "Polynomials that approximate sin(3x) [a toy]." in line
 
 
-def test_setups_are_listed_without_being_imported(tmp_path):
+@pytest.mark.parametrize("words", ["setups", "show autorl-fixed", "status autorl-fixed", "list"])
+def test_what_only_reads_imports_no_setup_and_nothing_heavy(words):
     """Their compiled code and heavy packages take seconds at the first time."""
-    command = [sys.executable, "-X", "importtime", "-m", "ufh_cli", "setups"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "nasbench" in done.stdout
+    command = [sys.executable, "-X", "importtime", "-m", "ufh_cli", *words.split()]
+    environment = os.environ | {"UFH_RESULTS": str(REPOSITORY / "results/records")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "ufh_cli.configuration.registry" in imported
-    assert not {"setups", "numba", "tensorflow", "gymnasium"} & imported
+    assert not {"setups", "numba", "scipy", "matplotlib", "tensorflow", "gymnasium"} & imported
+    assert not {"ufh_cli.experiment", "ufh_cli.machines"} & imported
 
 
 def test_a_broken_setup_does_not_hide_the_others(odd):

@@ -6,20 +6,22 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ufh_cli.analyses.baseline import Pair, key_words
-from ufh_cli.analyses.calibrate import Setting
-from ufh_cli.analyses.collisions import ModelsPerKey
 from ufh_cli.analyses.compare import NOTHING_FINITE, compare, holm
-from ufh_cli.analyses.equivalents import Census
 from ufh_cli.analyses.series import Series
-from ufh_cli.analyses.speedup import SpeedUp
 from ufh_cli.analyses.tables import console, print_table
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.files import write_text
+
+if TYPE_CHECKING:  # what makes these loads all that runs a search
+    from ufh_cli.analyses.calibrate import Setting
+    from ufh_cli.analyses.collisions import ModelsPerKey
+    from ufh_cli.analyses.equivalents import Census
+    from ufh_cli.analyses.speedup import SpeedUp
 
 _MEASURED = ("auc", "best_fitness", "reevaluated_fitness", "candidates", "evaluations", "hit_fraction")
 _COUNTED = ("cache_hits", "partial_hits", "repeats", "waits", "collisions", "comparisons")

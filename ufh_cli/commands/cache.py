@@ -16,7 +16,7 @@ File = Annotated[Path, typer.Argument(help="The cache's file.")]
 @cache_app.command("show")
 def show(file: File) -> None:
     """Print the spaces of a cache file, with their values and settings."""
-    from ufh_cli.configuration.errors import InputError
+    from ufh_cli.configuration.errors import InputError, printable
     from ufh_cli.library.files import describe
 
     try:
@@ -24,7 +24,7 @@ def show(file: File) -> None:
     except ValueError as error:
         raise InputError(str(error)) from error
     for row in rows:
-        typer.echo(", ".join(f"{name} {value!r}" for name, value in row.items()))
+        typer.echo(printable(", ".join(f"{name} {value!r}" for name, value in row.items())))
     if not rows:
         typer.echo("empty")
 
@@ -63,10 +63,16 @@ def prune(
 @cache_app.command("export")
 def export(file: File) -> None:
     """Print the values as CSV."""
-    from ufh_cli.configuration.errors import InputError
+    from ufh_cli.configuration.errors import InputError, printable
     from ufh_cli.library.files import export as export_file
 
+    class Shown:
+        """The output, where nothing of a file from others steers the terminal."""
+
+        def write(self, text: str) -> None:
+            sys.stdout.write(printable(text))
+
     try:
-        export_file(file, sys.stdout)
+        export_file(file, Shown())
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -85,12 +85,13 @@ def show(
     results: ResultsRoot = RESULTS,
 ) -> None:
     """Print results as a table."""
-    from ufh_cli.analyses.markup import json_text, result_tables
     from ufh_cli.analyses.series import select
     from ufh_cli.analyses.tables import print_best, print_front, print_summary, print_trials
 
     series = select(name, results)
     if json:
+        from ufh_cli.analyses.markup import json_text, result_tables
+
         typer.echo(json_text(result_tables(series)), nl=False)
         return
     (print_trials if each else print_summary)(series)

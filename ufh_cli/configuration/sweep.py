@@ -50,17 +50,21 @@ def make_cells(tables: Mapping[str, Any], over: Mapping[str, Sequence[str]], sou
     for reserved in ("setup", "seed", "trials"):
         if reserved in over:
             raise InputError(f"{reserved} cannot be swept: it is one for the whole experiment")
-    count = math.prod(map(len, over.values()))
-    if count > MOST_CELLS:
-        raise InputError(f"{source}: the swept values make {count:,} cells; there may be up to {MOST_CELLS:,}")
     cells = []
-    for values in product(*over.values()):
-        swept = dict(zip(over, values, strict=True))
+    for swept in combinations(over, source):
         applied = copy.deepcopy(dict(tables))
         for key, value in swept.items():
             apply_setting(applied, key, Given(value))
         cells.append(Cell(swept, make_config(applied, source)))
-        trials = cells[0].config.trials
+        trials, count = cells[0].config.trials, math.prod(map(len, over.values()))
         if trials * count > MOST_TRIALS:
             raise InputError(f"{source}: {trials:,} trials of {count:,} cells; in all there may be {MOST_TRIALS:,}")
     return cells
+
+
+def combinations(over: Mapping[str, Sequence[str]], source: str) -> list[dict[str, str]]:
+    """Every combination of the swept values, as written, in the order of the cells; their setup is not loaded."""
+    count = math.prod(map(len, over.values()))
+    if count > MOST_CELLS:
+        raise InputError(f"{source}: the swept values make {count:,} cells; there may be up to {MOST_CELLS:,}")
+    return [dict(zip(over, values, strict=True)) for values in product(*over.values())]

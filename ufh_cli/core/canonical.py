@@ -44,19 +44,23 @@ class Form:
         self._compiled: Callable[[np.ndarray], np.ndarray] | None = None
 
     def split(self, size: int) -> tuple | None:
-        """For `size` values as one whole number: how many bytes it has, and five masks; None where it cannot be so.
+        """For `size` values as one whole number: how many bytes it has, and four masks; None where it cannot be so.
 
-        The masks are of the bits that stay, the magnitudes, the signs, the exponents, and the exponents' lowest bits.
+        The masks are of the bits that stay, the magnitudes, the signs, and the exponents' lowest bits.
         """
         if not self._splits:
             return None
         bits, mantissa = 8 * self.width, MANTISSA_BITS[self.width]
         sign, one = 1 << (bits - 1), 1 << mantissa
         each = sum(1 << (bits * i) for i in range(size))
-        return size * self.width, *(each * mask for mask in (self._mask, sign - 1, sign, sign - one, one))
+        return size * self.width, *(each * mask for mask in (self._mask, sign - 1, sign, one))
 
     def canonical(self, values: np.ndarray) -> bytes:
         """The bytes of `values`, shape (n,), contiguous and in the machine's byte order."""
+        return self.words(values).tobytes()
+
+    def words(self, values: np.ndarray) -> np.ndarray:
+        """As `canonical`, as an array; little-endian on every machine."""
         if self._compiled is None and "numba" in sys.modules:
             self._compiled = self._compile()
         if self._compiled is not None:
@@ -65,17 +69,16 @@ class Form:
             words = in_units(values, self._scale)
         else:
             words = self._truncated(values)
-        return words.tobytes() if sys.byteorder == "little" else words.byteswap().tobytes()
+        return words if sys.byteorder == "little" else words.byteswap()
 
     def _truncated(self, values: np.ndarray) -> np.ndarray:
         word = _WORDS[self.width]
-        sign, infinity, quiet = special_words(self.width)
-        given = values.view(word)
-        kept = given & word(self._mask)
+        sign, _, quiet = special_words(self.width)
+        kept = values.view(word) & word(self._mask)
         zeros = kept == word(sign)
         if zeros.any():
             kept[zeros] = 0
-        nans = (given & word(sign - 1)) > word(infinity)
+        nans = np.isnan(values)
         if nans.any():
             kept[nans] = quiet
         return kept

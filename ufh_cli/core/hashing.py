@@ -92,12 +92,13 @@ class FunctionalHash:
         small = self._small.get((outputs.dtype, outputs.size))
         if small is None:
             return self._key_of_one(outputs)
-        start, count, keep, magnitudes, signs, exponents, ones = small
+        start, count, keep, magnitudes, signs, ones = small
         words = _from_bytes(outputs.tobytes(), "little") & keep
-        if ((words & exponents) + ones) & signs:  # an infinity or a NaN
+        plain = words & magnitudes
+        if (plain + ones) & signs:  # an infinity or a NaN: its exponent's bits are all set, and one more carries over
             return self._key_of_one(outputs)
-        if negative := words & signs:
-            words ^= negative & ~((words & magnitudes) + magnitudes)  # −0.0 to 0.0
+        if words != plain:  # there are signs; they stay where 1 or more, the magnitude, carries over: not at −0.0
+            words &= magnitudes | (plain + magnitudes)
         return xxh3_64_intdigest(start + words.to_bytes(count, "little"))
 
     def _key_of_one(self, array: np.ndarray) -> int:
@@ -137,17 +138,22 @@ class FunctionalHash:
         if not 0 < total <= len(arrays) * _SHORT or dtypes.count(dtypes[0]) != len(arrays):
             return None
         form = self._forms.get(dtypes[0]) or self._make_form(dtypes[0])
-        data = form.canonical(np.concatenate(arrays, axis=None, dtype=form.given))
+        try:  # in a third of the time of numpy's concatenation
+            values = np.frombuffer(b"".join(arrays), dtypes[0])  # type: ignore[arg-type]
+        except TypeError:  # an array whose values are not in their order is no bytes
+            values = np.concatenate(arrays, axis=None)
+        words = form.words(_in_a_row(values))
         if sizes.count(sizes[0]) == len(sizes):
             start = header(b"", form, sizes[0])
-            message = np.empty((len(sizes), len(start) + len(data) // len(sizes)), np.uint8)
+            message = np.empty((len(sizes), len(start) + sizes[0] * form.width), np.uint8)
             message[:, : len(start)] = np.frombuffer(start, np.uint8)
-            message[:, len(start) :] = np.frombuffer(data, np.uint8).reshape(len(sizes), -1)
+            message[:, len(start) :] = words.view(np.uint8).reshape(len(sizes), -1)
             return _MAGIC + message.tobytes()
-        parts, at, width = [_MAGIC], 0, form.width
+        parts: list[bytes | memoryview] = [_MAGIC]
+        at = 0
         for size in sizes:
-            parts += (header(b"", form, size), data[at : at + size * width])
-            at += size * width
+            parts += (header(b"", form, size), words[at : at + size].data)
+            at += size
         return b"".join(parts)
 
     def rows(self, outputs: np.ndarray) -> list[int]:

@@ -73,8 +73,9 @@ def _no_nan(fitness: float) -> float:
     return float(fitness) if fitness == fitness else -math.inf
 
 
-def _numbered(key: Any) -> Iterable[tuple[int, int]]:
-    return enumerate(key)
+def _numbered(key: Any) -> Iterable[int]:
+    """The tasks' keys, each with its number above its 64 bits: a third less memory an entry than a tuple of the two."""
+    return [one | number << 64 for number, one in enumerate(key)]
 
 
 def _found(key: Any, evaluation: Evaluation) -> Iterable[tuple[Hashable, float]]:

@@ -366,7 +366,8 @@ def functional_keys(setup: Setup, functional_hash: FunctionalHash, outputs: Outp
     """
     outputs = outputs or setup.hashable_outputs
     if not setup.few_structures:
-        return lambda candidate: functional_hash(outputs(candidate))
+        hash_of = functional_hash.__call__  # what an object's call would look for each time
+        return lambda candidate: hash_of(outputs(candidate))
     structure = setup.structural_key
     known: dict[Hashable, int] = {}
 

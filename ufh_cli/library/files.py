@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
-from contextlib import closing
-from pathlib import Path
-from typing import TextIO
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Protocol
 
 from ufh_cli.files import home_expanded
-from ufh_cli.library.sqlite import connect, trim, trim_bytes
+from ufh_cli.library.sqlite import connect, setting_of, trim, trim_bytes
+
+
+class Written(Protocol):
+    """Where text goes."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+# A file may have been made by somebody else.
+_ODD = """
+SELECT 1 FROM entries WHERE typeof(space) <> 'text' OR typeof(key) <> 'integer' OR typeof(count) <> 'integer'
+    OR (count > 0 AND typeof(value) <> 'text')
+UNION ALL SELECT 1 FROM meta WHERE typeof(name) <> 'text' OR typeof(value) <> 'text' LIMIT 1
+"""
 
 
 def describe(path: str | os.PathLike[str]) -> list[dict[str, object]]:
     """A row for each space of a file: its name, values, claims under way, and setting."""
-    with closing(connect(_existing(path))) as connection:
+    with _opened(path) as connection:
         rows = connection.execute(
             "SELECT space, sum(count > 0), sum(owner IS NOT NULL) FROM entries GROUP BY space ORDER BY space"
         ).fetchall()
@@ -25,7 +39,7 @@ def describe(path: str | os.PathLike[str]) -> list[dict[str, object]]:
     described: list[dict[str, object]] = []
     for space in spaces:
         values, claims = counts.get(space, (0, 0))
-        setting = json.loads(settings.get(f"space:{space}", "{}"))
+        setting = setting_of(settings.get(f"space:{space}", "{}"))
         described.append({"space": space, "values": values, "under way": claims, **setting})
     return described
 
@@ -38,18 +52,17 @@ def merge(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> int
     ValueError
         When a space of both has two settings.
     """
-    with closing(connect(_existing(source))) as connection:
+    with _opened(source) as connection:
         meta = connection.execute("SELECT name, value FROM meta WHERE name LIKE 'space:%'").fetchall()
-        entries = connection.execute("SELECT space, key, value, count, added FROM entries WHERE count > 0").fetchall()
-    with closing(connect(target)) as connection:
+    with _opened(target, make=True) as connection:
         kept = dict(connection.execute("SELECT name, value FROM meta"))
         for name, value in meta:
-            if json.loads(kept.get(name, value)) != json.loads(value):
+            if setting_of(kept.get(name, value)) != setting_of(value):
                 raise ValueError(f"{source} and {target}: space {name[6:]!r} was made with different settings")
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", meta)
         found = connection.executemany(
-            "INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5)", entries
+            "INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5)", _entries(source)
         ).rowcount
         connection.execute("COMMIT")
     return found
@@ -68,7 +81,7 @@ def prune(
     for name, bound in (("entries", max_entries), ("bytes", max_bytes)):
         if bound is not None and bound < 0:
             raise ValueError(f"{name} must be at least 0, got {bound}")
-    with closing(connect(_existing(path))) as connection:
+    with _opened(path) as connection:
         if max_entries is not None:
             dropped = trim(connection, max_entries)
         elif max_bytes is not None:
@@ -80,22 +93,35 @@ def prune(
     return dropped
 
 
-def export(path: str | os.PathLike[str], out: TextIO) -> int:
+def export(path: str | os.PathLike[str], out: Written) -> int:
     """Write the values as CSV: space, key in hexadecimal, evaluations, value as JSON; how many."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["space", "key", "evaluations", "value"])
     count = 0
-    with closing(connect(_existing(path))) as connection:
-        for space, key, times, value in connection.execute(
-            "SELECT space, key, count, value FROM entries WHERE count > 0 ORDER BY space, key"
-        ):
-            writer.writerow([space, f"{key % 2**64:016x}", times, value])
-            count += 1
+    for space, key, value, times, _ in _entries(path):
+        writer.writerow([space, f"{key % 2**64:016x}", times, value])
+        count += 1
     return count
 
 
-def _existing(path: str | os.PathLike[str]) -> Path:
+def _entries(path: str | os.PathLike[str]) -> Iterator[tuple[str, int, str, int, float]]:
+    """Space, key, value, evaluations and time of each value, one at a time: a file may be larger than the memory."""
+    with _opened(path) as connection:
+        yield from connection.execute(
+            "SELECT space, key, value, count, added FROM entries WHERE count > 0 ORDER BY space, key"
+        )
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], make: bool = False) -> Iterator[sqlite3.Connection]:
+    """A cache file whose columns hold what is written there; a fault of it is a `ValueError` with its name."""
     path = home_expanded(path)
-    if not path.exists():
+    if not make and not path.exists():
         raise ValueError(f"there is no file {path}")
-    return path
+    with closing(connect(path)) as connection:
+        try:
+            if connection.execute(_ODD).fetchone():
+                raise ValueError(f"{path} holds something else than a cache of ufh")
+            yield connection
+        except sqlite3.Error as error:
+            raise ValueError(f"{path} cannot be used as a cache: {error}") from error

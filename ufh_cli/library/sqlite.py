@@ -32,6 +32,11 @@ INSERT INTO entries VALUES (?1, ?2, NULL, 0, ?3, ?4, ?4)
 ON CONFLICT (space, key) DO UPDATE SET owner = ?3, until = ?4
 WHERE count < ?5 AND (owner IS NULL OR until < ?6)
 """
+_COLUMNS = {
+    "meta": ["name", "value"],
+    "entries": ["space", "key", "value", "count", "owner", "until", "added"],
+}
+_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps next to a file, and would wait for where it is a pipe
 _TRIMMED_AFTER = 64  # stores; what is bounded may be so much too long
 _FEWEST_BYTES = 1 << 16  # an empty file has some pages
 
@@ -52,11 +57,14 @@ def connect(path: str | os.PathLike[str]) -> sqlite3.Connection:
     path = Path(path)
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is no file")
+    for beside in (Path(f"{path}{suffix}") for suffix in _BESIDE):
+        if beside.is_symlink() or (beside.exists() and not beside.is_file()):
+            raise ValueError(f"{beside} is no file")
     try:
         connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if tables and not {"meta", "entries"} <= tables:
+            if tables and not _is_ours(connection):
                 raise ValueError(f"{path} is a database, but no cache of ufh")
             if not tables:
                 connection.executescript(_SCHEMA)  # at once: others may be making it too
@@ -72,6 +80,24 @@ def connect(path: str | os.PathLike[str]) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise ValueError(f"{path} cannot be used as a cache: {error}") from error
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether it has our tables as we make them, and nothing that would run on its own account."""
+    own = all(
+        [name for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?)", (table,))] == columns
+        for table, columns in _COLUMNS.items()
+    )
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone()
+    return own and found is None
+
+
+def setting_of(text: str) -> dict[str, Any]:
+    """The setting of a space, as `SqliteCache.bind` wrote it; `ValueError` where it is something else."""
+    setting = from_json(text)
+    if not isinstance(setting, dict):
+        raise ValueError(f"the setting of a space is no table, but of type {type(setting).__name__}")
+    return setting
 
 
 class SqliteCache:
@@ -145,7 +171,7 @@ class SqliteCache:
         except (sqlite3.Error, ValueError) as error:
             self._fail(error)
             return
-        kept = json.loads(text)
+        kept = setting_of(text)
         if different := [name for name in sorted({*kept, *setting}) if kept.get(name) != setting.get(name)]:
             listed = ", ".join(f"{name} {kept.get(name)!r} and not {setting.get(name)!r}" for name in different)
             raise ValueError(f"{self.path}: space {space!r} was made with {listed}; give another space or file")
@@ -308,7 +334,7 @@ def trim(connection: sqlite3.Connection, max_entries: int) -> int:
     found = connection.execute(
         "DELETE FROM entries WHERE count > 0 AND (space, key) IN "
         "(SELECT space, key FROM entries WHERE count > 0 ORDER BY added DESC LIMIT -1 OFFSET ?)",
-        (max_entries,),
+        (min(max_entries, (1 << 63) - 1),),
     )
     return found.rowcount
 

@@ -21,8 +21,11 @@ def to_json(value: Any) -> str:
 
 
 def from_json(text: str) -> Any:
-    """What `to_json` was given."""
-    return json.loads(text, object_hook=_read)
+    """What `to_json` was given; `ValueError` where it did not write this."""
+    try:
+        return json.loads(text, object_hook=_read)
+    except (KeyError, RecursionError, TypeError) as error:
+        raise ValueError(f"it is no value that was remembered ({type(error).__name__})") from error
 
 
 def plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.configuration.schema import ExperimentConfig
-from ufh_cli.configuration.sweep import make_cells
+from ufh_cli.configuration.sweep import combinations
 from ufh_cli.files import LONGEST_LINE, check_target, reading
 from ufh_cli.records.folder import Results
 from ufh_cli.records.journal import JOURNAL, parse_line
@@ -137,17 +137,15 @@ class Status:
 def read_status(results: Results) -> Status:
     """How the experiment stands now."""
     running = is_running(results.path)
-    tables = {key: value for key, value in results.experiment.items() if key not in ("provenance", "over")}
-    over = results.experiment.get("over", {})
-    cells = make_cells(tables, over, str(results.path / "experiment.toml"))
-    trials = int(tables.get("trials", ExperimentConfig.model_fields["trials"].default))
+    cells = combinations(results.experiment.get("over", {}), str(results.path / "experiment.toml"))
+    trials = int(results.experiment.get("trials", ExperimentConfig.model_fields["trials"].default))
     finished = {(*(row[key] for key in results.over), row["trial"]) for row in results.trials}
     standing = Standing(results.path / JOURNAL)
     standing.update()
     unfinished = [
-        (cells[cell].swept, trial, found)
+        (cells[cell], trial, found)
         for (cell, trial), found in sorted(standing.trials.items())
-        if cell < len(cells) and (*cells[cell].swept.values(), trial) not in finished
+        if cell < len(cells) and (*cells[cell].values(), trial) not in finished
     ]
     return Status(running, len(finished), trials * len(cells), standing.age, unfinished)
 
