@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from ufh_cli.analyses.baseline import condition_label, key_words, with_baselines
 from ufh_cli.analyses.compare import holm
+from ufh_cli.analyses.findings import speed_between
 from ufh_cli.analyses.rows import difference_rows, summary_rows, write_rows
 from ufh_cli.analyses.series import Series
 from ufh_cli.analyses.speedup import speed_up
@@ -123,6 +124,19 @@ def test_the_interval_widens_with_the_spread_of_trials_and_holds_the_factor() ->
     fast = [[(1.0, 0.0)] + [(c, 1.1) for c in [rng.uniform(20, 80)]] for _ in range(30)]
     found = speed_up((made("none", base), made("fec", fast)))
     assert 1.0 < found.low < found.factor < found.high
+
+
+def test_a_speed_up_whose_interval_is_not_above_one_is_told_from_none_only_where_less_was_expected() -> None:
+    base = [[(1.0, 0.0), (100.0, 1.0)] for _ in range(10)]
+    uneven = [[(1.0, 0.0), (50.0, 1.4 if i % 2 else 0.65)] for i in range(10)]  # now far above, now short of it
+    pair = [made("none", base), made("fec", uneven)]
+    found = speed_up((pair[0], pair[1]))
+    assert found.low < 1.0 < found.factor < 4.0
+    assert speed_between(pair, low=1.0, high=4.0).agrees == "cannot tell"
+    assert speed_between(pair, low=0.5, high=4.0).agrees == "yes"
+    assert speed_between(pair, low=50.0, high=60.0).agrees == "no"
+    even = [pair[0], made("fec", [[(1.0, 0.0), (50.0, 1.4)] for _ in range(10)])]
+    assert speed_between(even, low=1.0, high=4.0).agrees == "yes"
 
 
 @pytest.mark.parametrize("seeds", [(0, 0), (0, 1)])

@@ -162,7 +162,10 @@ def _verdict(expect: str, found: Sequence[Difference], higher: int, lower: int, 
 
 
 def speed(series: Sequence[Series], *, low: float, high: float) -> Finding:
-    """The speed-up of each technique over its baseline, expected between `low` and `high`."""
+    """The speed-up of each technique over its baseline, expected between `low` and `high`.
+
+    Where only speed-ups of 1 and more are expected, the interval must be above 1 too.
+    """
     return _sped(with_baselines(series), low, high, lambda pair: _name(pair[1]))
 
 
@@ -176,9 +179,13 @@ def _sped(pairs: Sequence[Pair], low: float, high: float, words: Callable[[Pair]
     reached = ["not reached" if np.isnan(one.factor) else f"{one.factor:.2f}x" for one in found]
     numbers = [f"{word} ({one.low:.2f} … {one.high:.2f})" for word, one in zip(reached, found, strict=True)]
     text = _listed("speed-up", map(words, pairs), numbers)
-    inside = sum(low <= one.factor <= high for one in found)
+    inside = sum(low <= one.factor <= high and (low < 1.0 or one.low > 1.0) for one in found)
     apart = sum(one.high < low or one.low > high for one in found)
-    verdict = YES if inside == len(found) else NO if apart == len(found) else f"in part ({inside} of {len(found)})"
+    verdict = f"in part ({inside} of {len(found)})" if inside else OPEN
+    if inside == len(found):
+        verdict = YES
+    elif apart == len(found):
+        verdict = NO
     return Finding(text, _count(one.trials for one in found), verdict)
 
 
