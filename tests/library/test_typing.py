@@ -37,6 +37,36 @@ async def both() -> float:
 key: int = ufh.functional_key(np.ones(3)) + FunctionalHash(decimals=3)([0.5]) + evaluate.key(3)
 statistics: CacheStatistics = evaluate.stats()
 saved: float = statistics.seconds_saved
+
+
+class Numbers(ufh.Setup[int]):
+    objectives = ufh.Objectives(("size", "sign"), (0.0, 0.0))
+
+    def random_candidate(self, rng: ufh.Rng) -> int:
+        return rng.integer(9)
+
+    def mutate(self, candidate: int, rng: ufh.Rng) -> int:
+        return candidate + rng.integer(3)
+
+    def hashable_outputs(self, candidate: int) -> np.ndarray:
+        return np.array([float(candidate)])
+
+    def evaluate(self, candidate: int, rng: ufh.Rng) -> ufh.Evaluation:
+        return ufh.Evaluation(float(candidate), 1.0, objectives=(1.0, 0.0))
+
+    def reevaluate(self, candidate: int, rng: ufh.Rng) -> float:
+        return float(candidate)
+
+    def describe(self, candidate: int) -> str:
+        return str(candidate)
+
+
+def search() -> ufh.Result:
+    shared = ufh.SqliteCache("numbers.sqlite", max_entries=9)
+    shared.close()
+    found = ufh.run(Numbers, over={"technique": ["none", "fec"]}, trials=2, set={"budget.candidates": 9})
+    print(found.best["description"], found.to_latex(), ufh.load(found.path).name)
+    return ufh.load_all("results/*")
 """
 WRONG = PROGRAM + '\nfault: str = evaluate(3)\nevaluate("three")\n'
 
