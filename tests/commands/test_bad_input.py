@@ -112,6 +112,7 @@ OPTIONS = {
     ("--budget=20", "--jobs=0"): ["--jobs", "0"],
     ("--budget=20", "--jobs=-2"): ["--jobs", "-2"],
     ("--budget=20", "--workers=0"): ["workers", "0"],
+    ("--budget=20", "--workers=1025"): ["workers", "1,024", "1,025"],  # each would be a process
     ("--budget=20", "--seed=-1"): ["seed", "-1"],
     ("--budget=20", "--technique=fecc"): ["fecc", "fec"],
     ("--budget=20", "--technique=FEC"): ["FEC", "fec"],

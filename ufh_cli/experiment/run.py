@@ -27,7 +27,7 @@ from ufh_cli.records.recorder import Recorder
 from ufh_cli.records.status import Standing, TrialStanding
 from ufh_cli.records.trial_record import TrialRecord
 
-_MOST_JOBS = 1024
+_MOST_PROCESSES = 1024  # of ours on one machine
 _WRITE_EVERY = 1.0  # seconds
 _SHOW_EVERY = 0.25  # seconds
 _SHOWN_TRIALS = 4  # of those in other processes, so that the line is not too long
@@ -76,8 +76,11 @@ def run_experiment(
     An interruption (KeyboardInterrupt) leaves every finished trial in the files, and every finished evaluation of a
     costly setup in the journal.
     """
-    if jobs is not None and jobs > _MOST_JOBS:
-        raise InputError(f"there may be up to {_MOST_JOBS:,} trials side by side, not {jobs:,}")
+    if jobs is not None and jobs > _MOST_PROCESSES:
+        raise InputError(f"there may be up to {_MOST_PROCESSES:,} trials side by side, not {jobs:,}")
+    workers = max(cell.config.workers for cell in experiment.cells) if experiment.parallel and cluster is None else 1
+    if workers > _MOST_PROCESSES:
+        raise InputError(f"workers: there may be up to {_MOST_PROCESSES:,} on one machine, not {workers:,}")
     recorder = Recorder(path, experiment.tables, experiment.provenance, [cell.swept for cell in experiment.cells])
     unwritten: list[TrialRecord] = []
     try:
