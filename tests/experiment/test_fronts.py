@@ -99,6 +99,13 @@ def test_fronts_are_drawn_and_results_without_one_are_not(ufh):
     ufh("run", "nasbench", "--trials", "1", "--set", "budget.candidates=50", "--name", "scalar")
     for command in (("plot", "scalar", "--kind", "front"), ("show", "scalar", "--front")):
         assert "no front" in ufh(*command, code=2).refusal()
+    # What is best so far is of one objective a fitness, of several their hypervolume; SVG has its texts as comments.
+    for name, words, others in (("one", "hypervolume", "best fitness"), ("scalar", "best fitness", "hypervolume")):
+        for kind in ("curves", "fitness"):
+            ufh("plot", name, "--kind", kind, "--out", f"{name}-{kind}.svg")
+            drawn = (ufh.folder / f"{name}-{kind}.svg").read_text()
+            assert words in drawn
+            assert others not in drawn
 
 
 @given(

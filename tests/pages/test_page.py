@@ -107,7 +107,7 @@ def test_it_tells_what_show_and_compare_tell(ufh, results) -> None:
     wanted = [one for one in compared if one["quantity"] in ("auc", "best_fitness")]
     assert [row[3] for row in found] == [f"{one['low']:+.3g} … {one['high']:+.3g}" for one in wanted]
     words = " ".join(page.words)
-    for heading in ("Best fitness along the search", "Hits of the cache along the search", "Best candidates"):
+    for heading in ("The best found along the search", "Hits of the cache along the search", "Best candidates"):
         assert heading in words
     best = max(json.loads((results / "grid" / "best.json").read_text()), key=lambda entry: entry["fitness"])
     assert best["description"] in page.words

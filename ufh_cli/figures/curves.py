@@ -12,7 +12,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.timecourse import Band, average
 from ufh_cli.figures.legend import place_legend
-from ufh_cli.figures.style import figure, labels_of, line_styles, notice_of
+from ufh_cli.figures.style import axis_label, figure, labels_of, line_styles, notice_of
 
 _POINTS = 400
 _FEW = 4  # lines
@@ -63,7 +63,7 @@ def draw_bands(axes: Any, series: Sequence[Series], quantity: str, labels: Seque
     if high > low:
         axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
     axes.set_xlabel(f"cost so far ({series[0].cost_unit})")
-    axes.set_ylabel("best fitness so far" if quantity == "best_fitness" else "its fitness on unseen data")
+    axes.set_ylabel(axis_label("curve", series) if quantity == "best_fitness" else "its fitness on unseen data")
 
 
 def band_of(series: Series, grid: np.ndarray, quantity: str) -> Band:

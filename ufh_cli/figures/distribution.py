@@ -14,7 +14,7 @@ from ufh_cli.analyses.series import Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.core.rng import Rng
 from ufh_cli.figures.legend import handles, legend_below, place_legend
-from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, line_styles, name_of, notice_of
+from ufh_cli.figures.style import axis_label, figure, labels_of, line_styles, name_of, notice_of
 from ufh_cli.progress import progress_bar
 
 _COLUMNS = 2
@@ -57,7 +57,7 @@ def _draw_histograms(axes: Any, members: Sequence[Series], quantity: str) -> Non
             linewidth=1.4, label=label,
         )  # fmt: skip
         axes.axvline(found.mean(), color=colour, linestyle=dash, linewidth=0.8)
-    axes.set_xlabel(AXIS_LABELS[quantity])
+    axes.set_xlabel(axis_label(quantity, members))
     axes.set_ylabel("fraction of trials")
 
 

@@ -11,7 +11,7 @@ from ufh_cli.analyses.baseline import key_words
 from ufh_cli.analyses.series import Series, with_same_seeds
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.legend import place_legend
-from ufh_cli.figures.style import AXIS_LABELS, figure, line_styles, notice_of, technique_name
+from ufh_cli.figures.style import axis_label, figure, line_styles, notice_of, technique_name
 
 _WIDE = 30.0  # ratio of the largest to the smallest value from which the axis is logarithmic
 
@@ -48,7 +48,7 @@ def plot_response(series: Sequence[Series], out: Path, *, quantity: str = "auc")
         axes.set_xticks([], minor=True)
         unit = f" ({series[0].cost_unit})" if key in ("hash.cost", "budget.cost") else ""
         axes.set_xlabel(key_words(key) + unit)
-        axes.set_ylabel(AXIS_LABELS[quantity])
+        axes.set_ylabel(axis_label(quantity, series))
         place_legend(fig, axes, title=f"mean ± 2 SEM{_trials(series)}", fontsize="small")
 
 

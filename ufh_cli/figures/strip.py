@@ -11,7 +11,7 @@ from ufh_cli.analyses.baseline import conditions, key_words
 from ufh_cli.analyses.series import MIDWAY, REEVALUATED_AUC, Series
 from ufh_cli.configuration.errors import InputError
 from ufh_cli.figures.hits import with_cache
-from ufh_cli.figures.style import AXIS_LABELS, figure, labels_of, notice_of, style_of
+from ufh_cli.figures.style import axis_label, figure, labels_of, notice_of, style_of
 
 
 def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") -> None:
@@ -38,7 +38,7 @@ def plot_strip(series: Sequence[Series], out: Path, *, quantity: str = "auc") ->
         if len(swept) == 1:
             axes.set_xlabel(", ".join(map(key_words, swept.pop())))
         axes.set_xlim(-0.6, len(series) - 0.4)
-        axes.set_ylabel(AXIS_LABELS[quantity])
+        axes.set_ylabel(axis_label(quantity, series))
         axes.grid(visible=False, axis="x")
         if quantity == "hit_fraction":
             axes.set_ylim(0, 1)

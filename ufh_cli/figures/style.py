@@ -123,7 +123,8 @@ def notice_of(series: Iterable[Series]) -> str:
     return " ".join(dict.fromkeys(one.results.notice for one in series)).strip()
 
 
-AXIS_LABELS = {
+_AXIS_LABELS = {
+    "curve": "best fitness so far",
     "auc": "AUC (mean best fitness along the search)",
     REEVALUATED_AUC: "AUC of the fitness on unseen data",
     "best_fitness": "best fitness found",
@@ -132,6 +133,12 @@ AXIS_LABELS = {
     "hit_fraction": "cache hit fraction",
     "repeats": "evaluations repeated while in flight",
 }
+
+
+def axis_label(quantity: str, series: Iterable[Series]) -> str:
+    """What stands at the axis of a quantity; with several objectives f(t) is a hypervolume."""
+    label = _AXIS_LABELS[quantity]
+    return label.replace("best fitness", "hypervolume") if all(one.front for one in series) else label
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _MOST_DRAWN, _MOST_SHOWN = 16, 200  # series
 _MOST_BEST = 6  # candidates
 _LONGEST = 4000  # letters of a candidate's description
 _DRAWINGS = {
-    "curves": "Best fitness along the search",
+    "curves": "The best found along the search",
     "response": "AUC by what was swept",
     "auc": "AUC of each trial",
     "hits-along": "Hits of the cache along the search",
