@@ -43,6 +43,8 @@ from ufh_cli.records.replay import Replay
 from ufh_cli.records.trial_record import TrialRecord
 
 _HOPELESS = 5  # candidates lost before any was evaluated
+# Dask has a limit of its own, but counts the death of a process against all that lie ready there, so once more.
+_CLUSTER_ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
@@ -295,7 +297,7 @@ def make_workers(
         site,
         replay=replay,
         timeout=config.evaluation.timeout,
-        attempts=config.evaluation.attempts if cluster is None else 1,  # a cluster's scheduler has its own
+        attempts=config.evaluation.attempts if cluster is None else _CLUSTER_ATTEMPTS,
         watch=watch,
         keep=kept is not None and cluster is None,
         catch=catch,
