@@ -1,4 +1,4 @@
-"""Labelled images for classification tasks: scikit-learn's digits, keras' CIFAR-10, or the user's own arrays."""
+"""Labelled images to classify: scikit-learn's digits, Fashion-MNIST, CIFAR-10, or the user's own arrays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from setups.images import Arrays, check_labelled, digits, image_path, keras_images, npz_images
+from setups.image_files import kept_images
+from setups.images import REMEDIES, Arrays, check_labelled, digits, image_path, keras_images, npz_images
 
 _IMAGE_KEYS = (("x_train", "y_train"), ("x", "y"), ("images", "labels"))
 
@@ -17,9 +18,9 @@ def load_images(source: str) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     source : str
-        ``"digits"`` (scikit-learn's, shipped with it), ``"cifar10"`` (the training set, through keras'
-        loader), or the path of an ``.npz`` file or of a folder of them, each with arrays x_train and y_train
-        (or x and y, or images and labels).
+        ``"digits"`` (scikit-learn's, shipped with it), ``"fashion-mnist"`` or ``"cifar10"`` (their training sets,
+        where ``ufh data fetch mnas`` or Debian's package put them, else through keras' loader), or the path of an
+        ``.npz`` file or of a folder of them, each with arrays x_train and y_train (or x and y, or images and labels).
 
     Returns
     -------
@@ -35,11 +36,12 @@ def load_images(source: str) -> tuple[np.ndarray, np.ndarray]:
     """
     if source == "digits":
         images, labels = digits()
-    elif source == "cifar10":
-        arrays = keras_images("cifar10")
+    elif source in REMEDIES:
+        kept = kept_images(source)
+        arrays = keras_images(source) if kept is None else kept
         images, labels = arrays["x_train"], arrays["y_train"]
     else:
-        arrays = npz_images(image_path(source, ("digits", "cifar10")), _checked)
+        arrays = npz_images(image_path(source, ("digits", *REMEDIES)), _checked)
         images, labels = arrays["images"], arrays["labels"]
     return images.reshape(len(images), -1), labels.astype(np.int64).ravel()
 

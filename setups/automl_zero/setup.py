@@ -57,7 +57,7 @@ class AutoMLZero(Setup[Program]):
     task : str
         "binary" (projected classification of pairs of classes), "linear" or "nn2" (regression).
     images : str
-        Of "binary": "digits", "cifar10", or an .npz file or a folder of them.
+        Of "binary": "digits", "fashion-mnist", "cifar10", or an .npz file or a folder of them.
     features : int
         F, the size of vectors.
     tasks, train_examples, valid_examples : int

@@ -17,6 +17,7 @@ from setups.automl_zero.tasks import (
     regression_tasks,
     search_pairs,
 )
+from setups.image_files import fetched_path
 from ufh_cli.core.rng import Rng
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -169,7 +170,7 @@ def test_missing_and_broken_image_files(tmp_path):
     with pytest.raises(ValueError, match=r"neither an \.npz file nor a folder of them"):
         load_images(str(tmp_path))
     for name in ("", "none.npz", "x" * 5000):
-        with pytest.raises(ValueError, match="neither a file nor a folder; known are cifar10, digits"):
+        with pytest.raises(ValueError, match="neither a file nor a folder; known are cifar10, digits, fashion-mnist"):
             load_images(name)
     (tmp_path / "broken.npz").write_bytes(b"PK no archive")
     with pytest.raises(ValueError, match="cannot use"):
@@ -207,6 +208,17 @@ def test_the_configurations_of_cifar10_learn_from_a_file_in_its_layout(tmp_path,
     assert fitness > 0.9
     assert cost == 10 * (70 + 30)
     assert setup.reevaluate(setup.parse(LINEAR), Rng.from_word(0)) > 0.9
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
+def test_images_that_were_fetched_are_used_by_name(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("UFH_DATA", str(tmp_path))
+    x, y = keras_cifar10(np.random.default_rng(2), count=40)
+    fetched_path(name).parent.mkdir()
+    np.savez(fetched_path(name), x_train=x, y_train=y, x_test=x[:10] + 1, y_test=y[:10])
+    images, labels = load_images(name)
+    assert np.array_equal(images, x.reshape(40, -1))
+    assert np.array_equal(labels, y.ravel())
 
 
 def test_pixels_of_few_bytes_make_the_same_tasks():
