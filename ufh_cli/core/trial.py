@@ -102,7 +102,7 @@ class Trial:
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
-        self.attained = False  # the target of several objectives
+        self.attained = False  # the budget's target
         self._next_seed = streams.evaluation.word
         self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
         self._waiting: dict[Hashable, list[Job]] = {}
@@ -120,16 +120,18 @@ class Trial:
 
     def run(self) -> TrialResult:
         """Run to the end of the budget."""
-        workers, budget, result = self.workers, self.budget, self.result
-        limit = math.inf if budget.candidates is None else budget.candidates
-        target = budget.target_fitness
+        workers, result, most = self.workers, self.result, self.budget.cost
+        candidates = self.budget.candidates
+        limit = math.inf if candidates is None else candidates
         submit, start, wait, finish = workers.submit, self._start, workers.next, self._finish
         # Keys that have a cost make every candidate cost something.
-        may_stall = not (self.key_cost and (self.technique.filters or self.technique.cache is not None))
+        may_stall = candidates is None and not (
+            self.key_cost and (self.technique.filters or self.technique.cache is not None)
+        )
         result.stopped_by = "candidates"
         before, free = 0.0, 0
         while True:
-            while workers.idle and self.proposed < limit and workers.clock < budget.cost:
+            while workers.idle and self.proposed < limit and workers.clock < most:
                 try:
                     job = start()
                 except MemoryError:
@@ -140,7 +142,7 @@ class Trial:
             if not workers.busy:
                 break
             job = wait()
-            if workers.clock > budget.cost:
+            if workers.clock > most:
                 result.stopped_by = "budget"
                 break
             if job.waits and job.cached is None:
@@ -150,16 +152,16 @@ class Trial:
             if may_stall:
                 free = free + job.keys if workers.clock == before else 0
                 before = workers.clock
-                if free >= _STALLED and budget.candidates is None:
+                if free >= _STALLED:
                     result.stopped_by = "stalled"
                     break
-            if self.attained or (target is not None and self.best_fitness >= target):
+            if self.attained:
                 result.stopped_by = "target"
                 break
-        if workers.clock >= budget.cost:
+        if workers.clock >= most:
             result.stopped_by = "budget"
-        result.cost = min(workers.clock, budget.cost)
-        result.duration = result.cost if math.isinf(budget.cost) else budget.cost
+        result.cost = min(workers.clock, most)
+        result.duration = result.cost if math.isinf(most) else most
         if self.archive is not None:
             result.front = [individual for _, individual in self.archive]
         elif result.best is not None:
@@ -256,7 +258,8 @@ class Trial:
             self._count_evaluation(job, job.evaluation)
         if cached is not None:
             result.cache_hits += 1
-            result.waits += job.waits
+            if job.waits:
+                result.waits += 1
             if cache is not None and cache.warm_keys:
                 result.warm_hits += cache.is_warm(individual.key)
             evaluation = cached
@@ -351,8 +354,9 @@ class Trial:
 
     def _note(self, best: float, test: float) -> None:
         """A row of the curve."""
-        result = self.result
+        result, target = self.result, self.budget.target_fitness
         self.best_fitness = best
+        self.attained |= target is not None and best >= target
         result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:
