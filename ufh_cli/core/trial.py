@@ -113,6 +113,7 @@ class Trial:
 
             self.guide = make_guide(setup, technique, outputs or setup.hashable_outputs, streams.guidance)
             self.result.guidance = self.guide.tally
+        self._choosy = bool(technique.filters) or (self.guide is not None and self.guide.judges)
         self.archive: Archive[Individual] | None = None
         if setup.objectives is not None:
             self.archive = Archive(setup.objectives.reference)
@@ -170,32 +171,36 @@ class Trial:
 
     def _start(self) -> Job:
         """Propose a candidate and look it up (the upper half of Methods 5 to 9)."""
-        technique, hurdle = self.technique, self.hurdle
-        individual, hashes = self._propose()
+        individual, parent = self._propose()
+        hashes = 0
+        if self._choosy:
+            individual, hashes = self._choose(individual, parent)
         number = self.proposed
-        self.proposed += 1
+        self.proposed = number + 1
         seed = self._next_seed()  # one a candidate, hit or miss: the same under every technique
-        cache = technique.cache
+        cache = self.technique.cache
         if cache is None:
             job = Job(individual, number, seed, hashes * self.key_cost, None, True)
         else:
-            if individual.key is None:
-                individual.key = self.key(individual.candidate)
+            key = individual.key
+            if key is None:
+                key = individual.key = self.key(individual.candidate)
                 hashes += 1
             partial_hits = cache.partial_hits
-            cached = cache.lookup(individual.key)
-            evaluate = cached is None or technique.counterfactual
-            job = Job(individual, number, seed, hashes * self.key_cost, cached, evaluate)
+            cached = cache.lookup(key)
             if cached is None:
+                job = Job(individual, number, seed, hashes * self.key_cost, None, True)
                 job.partial = cache.partial_hits > partial_hits
                 job.known = cache.known
                 self._note_in_flight(job)
+            else:
+                job = Job(individual, number, seed, hashes * self.key_cost, cached, self.technique.counterfactual)
         if hashes > 1:
             job.keys = hashes
         if self.guide is not None:
             job.cost += self.guide.take_cost()
-        if hurdle is not None:
-            job.hurdle = hurdle.threshold if job.cached is None else hurdle_again(job.cached)
+        if self.hurdle is not None:
+            job.hurdle = self.hurdle.threshold if job.cached is None else hurdle_again(job.cached)
         return job
 
     def _note_in_flight(self, job: Job) -> None:
@@ -209,21 +214,21 @@ class Trial:
             job.repeats = others > 0
             self._in_flight[key] = others + 1
 
-    def _propose(self) -> tuple[Individual, int]:
-        """The next candidate, and how many keys were computed on the way to it."""
-        rng, setup, guide, filters = self.streams.search, self.setup, self.guide, self.technique.filters
+    def _propose(self) -> tuple[Individual, Individual | None]:
+        """The next candidate, and whose mutated child it is, if it is one."""
+        rng = self.streams.search
         parent = self.search.ask(rng)
         if parent is None:
-            child = Individual(setup.random_candidate(rng))
-        elif parent.is_next:
-            child, parent = parent, None
-        elif guide is not None:
-            child = guide.child(parent, rng)
-        else:
-            child = Individual(setup.mutate(parent.candidate, rng))
-        judges = guide is not None and guide.judges
-        if not filters and not judges:
-            return child, 0
+            return Individual(self.setup.random_candidate(rng)), None
+        if parent.is_next:
+            return parent, None
+        if self.guide is not None:
+            return self.guide.child(parent, rng), parent
+        return Individual(self.setup.mutate(parent.candidate, rng)), parent
+
+    def _choose(self, child: Individual, parent: Individual | None) -> tuple[Individual, int]:
+        """What the filters and the model let in, after further mutations, and how many keys were computed for that."""
+        rng, setup, guide, filters = self.streams.search, self.setup, self.guide, self.technique.filters
         self._identify(child)
         hashes, tries = 1, self.technique.max_tries
         while parent is not None:
@@ -231,7 +236,7 @@ class Trial:
                 tries -= 1
                 origin = child if self.technique.accumulate else parent
                 child = Individual(setup.mutate(origin.candidate, rng))
-            elif guide is not None and judges and not self._is_known(child) and guide.skips(child, parent):
+            elif guide is not None and guide.judges and not self._is_known(child) and guide.skips(child, parent):
                 child = guide.child(parent, rng)
             else:
                 break
@@ -277,7 +282,7 @@ class Trial:
         elif fitness > self.best_fitness or result.best is None:
             self._improve(individual)
         self.search.tell(individual)
-        if self.guide is not None and cached is None and not job.lost:
+        if cached is None and self.guide is not None and not job.lost:
             self.guide.learn(individual)
         if self.hurdle is not None and evaluation.early is not None:  # else lost, or known from an earlier search
             self.hurdle.observe(evaluation.early)
