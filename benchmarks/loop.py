@@ -34,7 +34,7 @@ from ufh_cli.experiment.trials import make_trial
 CANDIDATES, ROUNDS = 20_000, 25
 BEHAVIOURS, GENOTYPES, STEPS = 1000, 10_000, 3
 POPULATION, TOURNAMENT = 100, 10
-MARKS = (1_000, 10_000, 30_000, 100_000, 300_000)
+MARKS = (1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 _draw = np.random.default_rng(0)
 OUTPUTS = list(_draw.normal(size=(BEHAVIOURS, 8)))
 FITNESS = _draw.normal(size=BEHAVIOURS).tolist()
