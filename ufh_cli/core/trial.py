@@ -232,7 +232,7 @@ class Trial:
         self._identify(child)
         hashes, tries = 1, self.technique.max_tries
         while parent is not None:
-            if tries > 0 and self._rejected(child.key, parent.key):
+            if tries > 0 and self.technique.rejects(child.key, parent.key):
                 tries -= 1
                 origin = child if self.technique.accumulate else parent
                 child = Individual(setup.mutate(origin.candidate, rng))
@@ -245,12 +245,6 @@ class Trial:
         for f in filters:
             f.admit(child.key)
         return child, hashes
-
-    def _rejected(self, key: Hashable, parent_key: Hashable) -> bool:
-        for f in self.technique.filters:  # noqa: SIM110 -- `any` would make a generator for each of many tries
-            if f.rejects(key, parent_key):
-                return True
-        return False
 
     def _identify(self, child: Individual) -> None:
         child.key = self.key(child.candidate)
