@@ -12,10 +12,14 @@ import numpy as np
 from setups.autonumerics.compiled import cached_jit
 from setups.autonumerics.draws import fresh_value
 from setups.autonumerics.run_kernel import derivatives, run
+from ufh_cli.core.compiled import put
 
 _CLOSE = 1.02  # maximum error over its lower bound: two hundredths of ten to the minus digits are no matter
 _LEAST_DAMPING = 1e-24
 _MOST_DAMPING = 1e9
+# Numbers of numpy: of a Python number in a call the compiler makes a version of what is called for that alone.
+_NO_LAWSON = np.int64(0)
+_LAWSON_STEPS = np.int64(2)
 
 
 @cached_jit
@@ -171,8 +175,8 @@ def _descend(code, values, points, targets, scale, weights, slots, adjoints, err
             damping = 1.0
             break
         damping = max(damping * 0.1, _LEAST_DAMPING)
-        values[:] = tried
-        errors[:] = trial
+        put(tried, values)
+        put(trial, errors)
         worst = peak
         # A valley may be flat for a step or two; three small gains in a row are the end.
         small = small + 1 if after > loss * (1.0 - 1e-3) else 0
@@ -202,7 +206,7 @@ def _towards_minimax(code, values, points, targets, scale, slots, adjoints, erro
         for p in range(size):
             weights[p] /= total
         worst, damping, more = _descend(
-            code, current, points, targets, scale, weights, slots, adjoints, errors, damping, 2
+            code, current, points, targets, scale, weights, slots, adjoints, errors, damping, _LAWSON_STEPS
         )
         passes += more
         since += 1
@@ -210,7 +214,7 @@ def _towards_minimax(code, values, points, targets, scale, slots, adjoints, erro
             if worst < best * 0.999:
                 since = 0
             best = worst
-            values[:] = current
+            put(current, values)
         if not np.isfinite(worst) or best <= _CLOSE * np.sqrt(_weighted(errors, weights)) or since > 8:
             break
     return best, passes
@@ -262,7 +266,7 @@ def best_start(code, own, points, targets, scale, starts, word, spread, steps, s
         if start > 0:
             for i in range(len(values)):
                 values[i] = fresh_value(stream, spread)
-        worst, more = fit(code, values, points, targets, scale, steps, 0, slots, adjoints)
+        worst, more = fit(code, values, points, targets, scale, steps, _NO_LAWSON, slots, adjoints)
         passes += more
         if worst < least:
             best, least = values, worst

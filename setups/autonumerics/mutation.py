@@ -186,10 +186,9 @@ def _changed_once(stream, code, coefficients, choices, weights, scale):
     count = _unpacked(code, coefficients, kinds, inputs, values)
     root = count - 1
     pick = uniform(stream) * weights.sum() - weights[0]
-    if pick < 0.0 or len(code) == 0:
-        count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale, False)
-    elif pick < weights[3]:
-        count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale, True)
+    behind = pick >= 0.0 and len(code) > 0
+    if not behind or pick < weights[3]:
+        count, root = _inserted(stream, kinds, inputs, values, count, root, choices, scale, behind)
     elif pick < weights[3] + weights[1]:
         root = _removed(stream, kinds, inputs, count, root)
     else:
@@ -202,13 +201,14 @@ def _changed_once(stream, code, coefficients, choices, weights, scale):
 def _mutated(code, coefficients, word, operations, most, choices, weights, again, scale):
     stream = np.empty(1, dtype=np.uint64)
     stream[0] = word
+    code, coefficients = code.copy(), coefficients.copy()  # writable as a child's, else all is compiled for both
     for _ in range(_TRIES):
         child, numbers = _changed_once(stream, code, coefficients, choices, weights, scale)
         while uniform(stream) < again and len(child) <= operations and len(numbers) <= most:
             child, numbers = _changed_once(stream, child, numbers, choices, weights, scale)
         if len(child) <= operations and len(numbers) <= most:
             return child, numbers
-    return code.copy(), coefficients.copy()
+    return code, coefficients
 
 
 def mutated(program: Program, word: int, limits: Limits) -> Program:

@@ -6,6 +6,7 @@ import numpy as np
 
 from setups.autonumerics.compiled import cached_jit
 from setups.autonumerics.operations import ADD, DIVIDE, FUSED, MULTIPLY, SQUARE_ROOT, SUBTRACT
+from ufh_cli.core.compiled import put
 
 
 @cached_jit
@@ -22,7 +23,7 @@ def run(code, coefficients, points, slots):
     """
     k = len(coefficients)
     size = len(points)
-    slots[0] = points
+    put(points, slots[0])
     for i in range(k):
         slots[1 + i] = coefficients[i]
     for i in range(len(code)):
@@ -59,7 +60,7 @@ def derivatives(code, k, slots, scale, adjoints):
     last = k + len(code)
     size = len(scale)
     adjoints[: last + 1] = 0.0
-    adjoints[last] = scale
+    put(scale, adjoints[last])
     for i in range(len(code) - 1, -1, -1):
         kind = code[i, 0]
         out, a, b = slots[1 + k + i], slots[code[i, 1]], slots[code[i, 2]]

@@ -238,10 +238,10 @@ class AutoNumerics(Setup[Program]):
 
     def fitted(self, candidate: Program, rng: Rng) -> Program:
         """`candidate` with the coefficients that an evaluation of it finds."""
-        code, values, word = code_array(candidate), value_array(candidate), rng.word()
+        code, values, word = code_array(candidate), value_array(candidate).copy(), rng.word()
         if not self._cma and len(values):
             values, _, _ = self._screened(code, values, word)
-        values, _, _ = self._finished(code, values.copy(), word)
+        values, _, _ = self._finished(code, values, word)
         return candidate.with_values(values)
 
     def _screened(self, code: np.ndarray, own: np.ndarray, word: int) -> tuple[np.ndarray, float, float]:

@@ -13,6 +13,7 @@ from setups.autorl.compiled import cached, part
 from setups.autorl.control_kernel import control_step
 from setups.autorl.graph_kernel import draw_constants, run
 from setups.autorl.network_kernel import greedy_action
+from ufh_cli.core.compiled import put
 
 # What is counted along: environment steps, gradient steps, episodes finished, whether one is running, its steps, the
 # place of the next transition, transitions held, whether training diverged; then what is used of each supply.
@@ -69,8 +70,8 @@ def learn(
                 return True
             if counts[STARTED] == starts.shape[0]:
                 return False
-            state[0] = starts[counts[STARTED]]
-            observation[:] = seen[counts[STARTED]]
+            put(starts[counts[STARTED]], state[0])
+            put(seen[counts[STARTED]], observation)
             counts[STARTED] += 1
             counts[RUNNING], counts[EPISODE_STEPS], total = 1, 0, 0.0
         used_up = counts[EXPLORED] == exploration.size or counts[SAMPLED] == uniform.shape[0]
@@ -101,9 +102,9 @@ def _step(action, observation, state, rules, numbers, counts, rows):
     """(reward, whether the episode terminated) of a step, which the replay then holds and `observation` is after."""
     size = observation.size
     row = rows[counts[PLACE]]
-    row[:size] = observation
+    put(observation, row[:size])
     reward, terminated = control_step(rules[KIND], state[0], action, observation, state[1:], numbers[1])
-    row[size : 2 * size] = observation
+    put(observation, row[size : 2 * size])
     row[2 * size] = action
     row[2 * size + 1] = reward
     row[2 * size + 2] = 0.0 if terminated else numbers[0]
@@ -142,5 +143,5 @@ def _update(program, weights, optimizer, memory, random, rules, counts, words):
     loss = run(program, weights, memory, optimizer, mc.STEP)
     counts[UPDATES] += 1
     if counts[UPDATES] % rules[TARGET_EVERY] == 0:
-        weights[mc.TARGET] = weights[mc.Q]
+        put(weights[mc.Q], weights[mc.TARGET])
     return math.isfinite(loss)

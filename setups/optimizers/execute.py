@@ -14,6 +14,7 @@ from setups.optimizers.abstract import as_rows, needs, start_types, type_of
 from setups.optimizers.compiled import cached_jit
 from setups.optimizers.functions import ARITY, EPSILON, KIND, REDUCTION
 from setups.optimizers.program import ARRAY, LITERAL, LR, MAX_VARIABLES, SCALAR, UPDATE, G, M, V, W
+from ufh_cli.core.compiled import put
 
 _ONE = np.uint64(1)
 INPUT_ROWS = 5
@@ -51,7 +52,8 @@ def decode(program):
     types = np.empty(MAX_VARIABLES, dtype=np.int64)
     start_types(types)
     places = np.zeros(MAX_VARIABLES, dtype=np.int64)
-    places[:INPUT_ROWS] = np.arange(INPUT_ROWS)
+    for variable in range(INPUT_ROWS):
+        places[variable] = variable
     maker = np.full(INPUT_ROWS + 4 * count, -1)  # which instruction fills a row
     instructions, literal, row = 0, INPUT_ROWS, INPUT_ROWS + constant_count
     for i in range(count):
@@ -298,7 +300,7 @@ def step(code, outputs, memory, rate):
         weights[i] -= update[i]
     for which, variable in ((1, M), (2, V)):
         if outputs[which] >= 0 and outputs[which] != variable:
-            memory[variable, :] = memory[outputs[which], :]
+            put(memory[outputs[which]], memory[variable])
 
 
 @cached_jit
@@ -320,10 +322,10 @@ def run(program, weights, gradients, rates):
     code, constants, outputs = decode(program)
     memory = np.empty((outputs[3], weights.size))
     fill_constants(memory, constants)
-    memory[W] = weights
+    put(weights, memory[W])
     result = np.empty_like(gradients)
     for t in range(rates.size):
-        memory[G] = gradients[t]
+        put(gradients[t], memory[G])
         step(code, outputs, memory, rates[t])
-        result[t] = memory[W]
+        put(memory[W], result[t])
     return result

@@ -10,10 +10,12 @@ from setups.optimizers.compiled import cached_jit
 from setups.optimizers.execute import decode, fill_constants, step
 from setups.optimizers.gradients import loss_and_gradient
 from setups.optimizers.program import G, W
-from ufh_cli.core.compiled import splitmix64, word_below
+from ufh_cli.core.compiled import put, splitmix64, word_below
 
 _UNIT = 2.0**-53
 _TWO_PI = 2.0 * math.pi
+# numpy's: of Python's True and False the compiler makes a version of all the tasks each.
+_LEARN, _MEASURE = np.True_, np.False_
 
 
 @cached_jit
@@ -77,12 +79,12 @@ def train(program, kind, sizes, x, y, valid_x, valid_y, offset, scale, steps, ba
     weights, word = start_weights(offset, scale, word)
     memory = np.empty((outputs[3], scale.size))
     fill_constants(memory, constants)
-    memory[W] = weights
+    put(weights, memory[W])
     chosen = np.empty(batch, dtype=np.int64)
     losses[:] = np.inf
     for t in range(steps):
         word = draw_batch(chosen, x.shape[0], word)
-        loss = loss_and_gradient(kind, sizes, x, y, chosen, memory[W], memory[G], True)
+        loss = loss_and_gradient(kind, sizes, x, y, chosen, memory[W], memory[G], _LEARN)
         if losses.size:
             losses[t] = loss
         step(code, outputs, memory, schedule(t, steps, peak))
@@ -92,5 +94,5 @@ def train(program, kind, sizes, x, y, valid_x, valid_y, offset, scale, steps, ba
         if not total < 1e30:  # its square would soon be infinite
             return np.inf, t + 1
     every = np.arange(valid_x.shape[0])
-    loss = loss_and_gradient(kind, sizes, valid_x, valid_y, every, memory[W], memory[G], False)
+    loss = loss_and_gradient(kind, sizes, valid_x, valid_y, every, memory[W], memory[G], _MEASURE)
     return (loss if np.isfinite(loss) else np.inf), steps

@@ -25,7 +25,7 @@ from setups.optimizers.program import (
     UPDATE,
     Program,
 )
-from ufh_cli.core.compiled import below, uniform
+from ufh_cli.core.compiled import below, put, uniform
 
 MUTATIONS = ("insert", "delete", "modify", "constant")
 INSERT, DELETE, MODIFY, CONSTANT = range(4)
@@ -137,8 +137,8 @@ def _insert(rows, count, place, stream, functions, unit_constants, target):
             continue
         row[1] = target if target >= 0 else _draw_target(rows, count, types, found, stream)
         for i in range(count, place, -1):
-            rows[i] = rows[i - 1]
-        rows[place] = row
+            put(rows[i - 1], rows[i])
+        put(row, rows[place])
         return True
     return False
 
@@ -169,10 +169,11 @@ def _delete(rows, count, stream):
         size = 0
         for i in range(count):
             if i != order[k]:
-                kept[size] = rows[i]
+                put(rows[i], kept[size])
                 size += 1
         if valid(kept, size):
-            rows[:size] = kept[:size]
+            for i in range(size):
+                put(kept[i], rows[i])
             return size
     return count
 
@@ -236,7 +237,8 @@ def _mutated(parent, word, cumulative, functions, unit_constants, longest):
     count = source.shape[0]
     rows = np.zeros((count + 1, STATEMENT_BYTES), dtype=np.uint8)
     for _ in range(_TRIES):
-        rows[:count] = source
+        for i in range(count):
+            put(source[i], rows[i])
         choice = _uniform(stream)
         kind = 0
         while choice >= cumulative[kind]:
