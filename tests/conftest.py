@@ -18,3 +18,5 @@ def pytest_configure(config: pytest.Config) -> None:
     # Some test imports tensorflow first; with oneDNN its results would depend on the number of threads.
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     os.environ.setdefault("UFH_DATA", str(config.rootpath / ".pytest_cache" / "ufh-data"))
+    # It compiles what searches of every setup use, so that no command of a test has to say so.
+    import ufh_cli.core.search.selection  # noqa: F401

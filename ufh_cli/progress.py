@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 console = Console(stderr=True)
+_shown: list[Bar] = []  # those on the terminal now
 
 
 class Bar:
@@ -64,7 +66,61 @@ def progress_bar(title: str, total: float | None, *, done: int = 0, counted: boo
         return
     # The words have a line of their own, so that in a narrow terminal they do not push out the time that is left.
     with Live(get_renderable=lambda: Group(progress, words) if words else progress, console=console, transient=True):
-        yield bar
+        _shown.append(bar)
+        try:
+            yield bar
+        finally:
+            _shown.remove(bar)
+
+
+class Compilation:
+    """Tells that functions are being compiled: which and for how long, or in one line where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+        self._told = False
+        self._name = ""
+        self._began = 0.0
+
+    def __call__(self, name: str | None, seconds: float) -> None:
+        """The function `name` is being compiled, after so many seconds in all; None: it is done."""
+        with suppress(OSError):  # nobody may read it any more
+            if name is None:
+                self._hide()
+            else:
+                self._name, self._began = name, time.monotonic() - seconds
+                self._show()
+
+    def _show(self) -> None:
+        if not console.is_terminal:
+            if not self._told:
+                console.print("compiling functions, once: takes some seconds", highlight=False, soft_wrap=True)
+            self._told = True
+        elif _shown:
+            _shown[-1].show(note=self._words().plain)
+        elif self._live is None:
+            self._live = Live(
+                get_renderable=self._words,
+                console=console,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def _hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        elif _shown:
+            _shown[-1].show(note="")
+
+    def _words(self) -> Text:
+        words = f"compiling functions, once: {time.monotonic() - self._began:.0f} s, {self._name}"
+        return Text(words, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+compilation = Compilation()
 
 
 @contextmanager

@@ -22,9 +22,9 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
 class Terminal:
     """A command that believes to be in a terminal; `text` is all that it has written there."""
 
-    def __init__(self, ufh, *arguments):
+    def __init__(self, ufh, *arguments, **variables):
         path = os.pathsep.join(map(str, [REPOSITORY, *ufh.path]))
-        environment = os.environ | {"PYTHONPATH": path, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
+        environment = os.environ | {"PYTHONPATH": path, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)} | variables
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "ufh_cli", *arguments],
@@ -67,8 +67,8 @@ def plain(text):
 def terminal(ufh):
     started = []
 
-    def start(*arguments):
-        started.append(Terminal(ufh, *arguments))
+    def start(*arguments, **variables):
+        started.append(Terminal(ufh, *arguments, **variables))
         return started[-1]
 
     yield start
@@ -93,6 +93,19 @@ def test_it_shows_what_each_worker_does_and_goes_when_all_is_done(ufh, terminal)
     assert "worker" not in plain(after)
     assert "shown" in plain(after)
     assert len(rows(ufh.folder / "results" / "shown" / "trials.csv")) == 2
+
+
+def test_a_first_use_tells_what_it_compiles_and_takes_that_away(ufh, terminal, tmp_path):
+    shown = terminal(
+        "run", "nasbench", "--technique=fec", "--trials=1", "--set=budget.candidates=200", "--jobs=1", "--name=first",
+        NUMBA_CACHE_DIR=str(tmp_path),
+    )  # fmt: skip
+    text = shown.read()
+    assert shown.process.wait(timeout=30) == 0
+    named = re.findall(r"compiling functions, once: \d+ s, (setups\.nasbench\.\w+\.\w+)", plain(text))
+    assert len(set(named)) >= 2
+    assert text.count(HIDE) == text.count(SHOW) >= 1
+    assert "compiling" not in plain(text[text.rindex(SHOW) :])
 
 
 def test_ctrl_c_takes_the_line_away(terminal):

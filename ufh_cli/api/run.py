@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ufh_cli import compiling
 from ufh_cli.analyses.remarks import remarks
 from ufh_cli.api.given import name_setup, provenance_of
 from ufh_cli.api.result import Result
@@ -25,6 +26,7 @@ from ufh_cli.experiment.plan import make_experiment
 from ufh_cli.experiment.run import check_name, choose_name, run_experiment
 from ufh_cli.files import home_expanded
 from ufh_cli.machines.processes import INTERRUPTIONS
+from ufh_cli.progress import compilation
 from ufh_cli.records.folder import Results, find_folder
 
 
@@ -76,6 +78,8 @@ def run(
     """
     if type(jobs) is not int or jobs < 1:
         raise InputError(f"jobs must be a whole number of at least 1, got {jobs!r}")
+    if compilation not in compiling.watchers:
+        compiling.watchers.append(compilation)
     called, options = name_setup(setup)
     given: dict[str, Any] = {f"options.{key}": value for key, value in options.items()}
     given |= {"technique": technique, "search.method": search, "trials": trials, "budget.cost": budget, "seed": seed}

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ufh_cli import __version__, temporary_cache
+from ufh_cli import __version__, compiling, temporary_cache
 from ufh_cli.commands import analyses, data, listing, results, search
 from ufh_cli.commands.cache import cache_app
 
@@ -72,11 +72,19 @@ def main() -> None:
     _mend_streams()
     if temporary_cache is not None:
         typer.echo(f"compiled code goes to {temporary_cache}; NUMBA_CACHE_DIR names a folder that stays", err=True)
+    if _tell_of_compiling not in compiling.watchers:
+        compiling.watchers.append(_tell_of_compiling)
     arguments = sys.argv[1:]
     debug = os.environ.get("UFH_DEBUG", "") not in ("", "0") or "--debug" in arguments
     code = _run([word for word in arguments if word != "--debug"], debug)  # it may stand anywhere
     _drop_what_nobody_reads()
     sys.exit(code)
+
+
+def _tell_of_compiling(name: str | None, seconds: float) -> None:
+    from ufh_cli.progress import compilation  # most commands compile nothing
+
+    compilation(name, seconds)
 
 
 # What an operating system says of files and their names; anything else is a mistake of ours.

@@ -8,8 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numba as nb
+from numba.core import event
 
+from ufh_cli import compiling
 from ufh_cli.core.rng import GOLDEN
+
+
+class _Listener(event.Listener):
+    """Hears of everything that numba compiles, and not of what it finds on disk."""
+
+    def on_start(self, event: event.Event) -> None:
+        compiling.began(event.data["dispatcher"].py_func)
+
+    def on_end(self, event: event.Event) -> None:
+        compiling.ended()
+
+
+event.register("numba:compile", _Listener())
 
 
 def cached_jit(function: Callable[..., Any], sources: Iterable[Path], **options: Any) -> Callable[..., Any]:
@@ -32,7 +47,7 @@ def source_digest(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-@nb.njit("Tuple((uint64, uint64))(uint64)", cache=True, inline="always")
+@nb.njit(cache=True, inline="always")
 def splitmix64(state):
     """For compiled code: (next state, a random 64-bit word). The same words as `Rng.from_word`."""
     state = state + nb.uint64(GOLDEN)
@@ -41,7 +56,7 @@ def splitmix64(state):
     return state, z ^ (z >> nb.uint64(31))
 
 
-@nb.njit("uint64(uint64, uint64)", cache=True, inline="always")
+@nb.njit(cache=True, inline="always")
 def word_below(word, n):
     """For compiled code: a random word scaled to {0, …, n − 1}, for n < 2**32; the bias is below 2**-32 · n."""
     return ((word >> nb.uint64(32)) * n) >> nb.uint64(32)

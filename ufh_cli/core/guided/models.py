@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ufh_cli.core.guided import linear, trees
 from ufh_cli.core.guided.columns import columns_of
-from ufh_cli.core.guided.gnn import GraphNetwork
 from ufh_cli.core.guided.order import Point, is_better, standings
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Setup
+
+if TYPE_CHECKING:
+    from ufh_cli.core.guided.gnn import GraphNetwork
 
 _TREES, _RATE, _PENALTY, _SHARE = 32, 0.2, 5.0, 0.5
 _PAIRS, _STEP, _DECAY = 5000, 0.05, 1e-3
@@ -42,10 +43,18 @@ class Ranker:
         self._points = np.empty((settings.window, 1))
         self._learnt = 0
         self._fit: Callable[[np.ndarray, np.ndarray, np.uint64], np.ndarray]
-        if settings.model == "linear":
-            self._fit, self._score = _weigh, linear.score
+        if settings.model == "linear":  # either compiles when it is first imported
+            from ufh_cli.core.guided import linear
+
+            self._fit = lambda rows, points, word: linear.fit(rows, points, _PAIRS, _STEP, _DECAY, word)
+            self._score = linear.score
         else:
-            self._fit, self._score = _grow, trees.score
+            from ufh_cli.core.guided import trees
+
+            self._fit = lambda rows, points, word: trees.grow(
+                rows, standings(points), _TREES, _RATE, _PENALTY, _SHARE, word
+            )
+            self._score = trees.score
 
     def learn(self, row: np.ndarray, point: Point) -> None:
         """Keep a row, shape (columns,), and how good it was."""
@@ -87,7 +96,7 @@ class Structural:
 
     def __init__(self, settings: Guidance, setup: Setup, rng: Rng) -> None:
         self._setup = setup
-        self._inner = (GraphNetwork if settings.model == "gnn" else OfColumns)(settings, setup, rng)
+        self._inner = _inner(settings, setup, rng)
         self._known: dict[Hashable, float] = {}
         self.learn = self._inner.learn
 
@@ -142,9 +151,9 @@ def make_model(settings: Guidance, setup: Setup, rng: Rng) -> Model:
     return Structural(settings, setup, rng)
 
 
-def _grow(rows: np.ndarray, points: np.ndarray, word: np.uint64) -> np.ndarray:
-    return trees.grow(rows, standings(points), _TREES, _RATE, _PENALTY, _SHARE, word)
+def _inner(settings: Guidance, setup: Setup, rng: Rng) -> OfColumns | GraphNetwork:
+    if settings.model != "gnn":
+        return OfColumns(settings, setup, rng)
+    from ufh_cli.core.guided.gnn import GraphNetwork  # compiles when it is first imported
 
-
-def _weigh(rows: np.ndarray, points: np.ndarray, word: np.uint64) -> np.ndarray:
-    return linear.fit(rows, points, _PAIRS, _STEP, _DECAY, word)
+    return GraphNetwork(settings, setup, rng)

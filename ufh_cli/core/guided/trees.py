@@ -142,7 +142,10 @@ def grow(rows, target, trees, rate, penalty, share, word):
     """
     places, bins, cuts = _binned(rows)
     n, used = rows.shape[0], places.size
-    filled = (cuts < np.inf).sum(axis=1) + 1  # bins
+    filled = np.ones(used, np.int64)  # bins
+    for c in range(used):
+        for cut in cuts[c]:
+            filled[c] += cut < np.inf
     forest = np.zeros((trees, _WIDTH))
     forest[:, _INNER : 2 * _INNER] = np.inf
     residual = target - target.mean()
