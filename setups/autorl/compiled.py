@@ -8,7 +8,7 @@ from typing import Any
 
 import numba as nb
 
-from ufh_cli.core.compiled import cached_jit
+from ufh_cli.core import compiled
 
 _SOURCES = (
     "adam.py", "control_kernel.py", "graph_kernel.py", "list_kernel.py", "microcode.py", "network_kernel.py",
@@ -22,5 +22,5 @@ part = nb.njit(error_model="numpy", nogil=True)
 
 def cached(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with a cache on disk that is out of date as soon as any of the kernels' sources is."""
-    sources = (Path(__file__).with_name(name) for name in _SOURCES)
-    return cached_jit(function, sources, error_model="numpy", nogil=True)
+    sources = [*(Path(__file__).with_name(name) for name in _SOURCES), Path(compiled.__file__)]
+    return compiled.cached_jit(function, sources, error_model="numpy", nogil=True)

@@ -13,6 +13,8 @@ from numba.core import event
 from ufh_cli import compiling
 from ufh_cli.core.rng import GOLDEN
 
+_LEAN: dict[str, Any] = {"no_cfunc_wrapper": True}  # for calls from C, of which there are none; a 14th of compiling
+
 
 class _Listener(event.Listener):
     """Hears of everything that numba compiles, and not of what it finds on disk."""
@@ -36,7 +38,7 @@ def cached_jit(function: Callable[..., Any], sources: Iterable[Path], **options:
     digest = source_digest(sources)
     function.__name__ = f"{function.__name__}_{digest}"
     function.__qualname__ = f"{function.__qualname__}_{digest}"
-    return nb.njit(cache=True, no_cfunc_wrapper=True, **options)(function)
+    return nb.njit(cache=True, **(_LEAN | options))(function)
 
 
 def source_digest(files: Iterable[Path]) -> str:
@@ -47,7 +49,7 @@ def source_digest(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-@nb.njit(cache=True, inline="always")
+@nb.njit("Tuple((uint64, uint64))(uint64)", cache=True, inline="always")
 def splitmix64(state):
     """For compiled code: (next state, a random 64-bit word). The same words as `Rng.from_word`."""
     state = state + nb.uint64(GOLDEN)
@@ -56,7 +58,7 @@ def splitmix64(state):
     return state, z ^ (z >> nb.uint64(31))
 
 
-@nb.njit(cache=True, inline="always")
+@nb.njit("uint64(uint64, uint64)", cache=True, inline="always")
 def word_below(word, n):
     """For compiled code: a random word scaled to {0, …, n − 1}, for n < 2**32; the bias is below 2**-32 · n."""
     return ((word >> nb.uint64(32)) * n) >> nb.uint64(32)
