@@ -30,6 +30,7 @@ from setups.automl_zero.lanes import (
     select_less,
     store,
     width_of,
+    words_on_stack,
 )
 from setups.automl_zero.runs import copy_run
 from ufh_cli.core.compiled import splitmix64, word_below
@@ -256,7 +257,7 @@ def make_kernel(width: int) -> Callable[..., Any]:
         code, constants, ends, features, one = decode(program, n)
         elements = one + (n + 2) * (n + 2)
         buffer = _aligned(elements * width)
-        state = np.zeros(width, dtype=np.uint64)
+        state = words_on_stack(width)
         out[:] = STOPPED if work[RECORD] else 0.0
         group_size = _size_of_group(work[TRAIN_EXAMPLES] + work[VALID_EXAMPLES], n)
         examples = 0
@@ -271,7 +272,7 @@ def make_kernel(width: int) -> Callable[..., Any]:
             examples += _run_group(
                 memory, features, one + 1, pointer_to(code), pointer_to(constants), ends,
                 lane_memory(data[first_task * group_size :], group_size, width), np.arange(work[TRAIN]), work,
-                pointer_to(table), table.shape[1], pointer_to(state), seed ^ _SHUFFLE_STREAM, group_tasks,
+                pointer_to(table), table.shape[1], state, seed ^ _SHUFFLE_STREAM, group_tasks,
                 _lane_mask(wanted[first_task : first_task + group_tasks]), out, first_task,
             )  # fmt: skip
         total = 0.0

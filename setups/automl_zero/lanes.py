@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, register_model, type_callable
 
@@ -234,6 +234,23 @@ def pointer_to(typing_context, array):
         return context.make_array(array)(context, builder, arguments[0]).data
 
     return types.CPointer(array.dtype)(array), generate
+
+
+@intrinsic(prefer_literal=True)
+def words_on_stack(typing_context, count):
+    """The bare pointer to so many uint64, a compile-time constant, on the stack and on a boundary of 64 bytes.
+
+    The stack is then aligned to this as a whole, so that no vector that lies there straddles two cache lines.
+    """
+    if not isinstance(count, types.IntegerLiteral):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        place = cgutils.alloca_once(builder, INT64, count.literal_value)
+        place.align = 64
+        return place
+
+    return types.CPointer(types.uint64)(count), generate
 
 
 @intrinsic
