@@ -5,8 +5,9 @@
 Regularized evolution (P = 100, T = 10) with the functional equivalence cache, and without. The loop by hand does the
 same with a deque, `random.choices`, `max` and a dictionary, its key being that of masked bytes; it has no budget, no
 cost, no curve and no check, and draws its tournaments with replacement. All take turns in one process; processor time.
-The last part is tabulist on NAS-Bench-101, whose candidates take longer the longer the search is: what grows is how
-many mutations Method 7 asks for, which is told beside it.
+Then large tournaments, against drawing and comparing with numpy. The last part is tabulist on NAS-Bench-101, whose
+candidates take longer the longer the search is: what grows is how many mutations Method 7 asks for, which is told
+beside it. To a million candidates it takes a minute.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
@@ -25,7 +27,7 @@ from xxhash import xxh3_64_intdigest
 from ufh_cli.configuration.schema import make_config, read_config
 from ufh_cli.core.hashing import FunctionalHash
 from ufh_cli.core.rng import Rng
-from ufh_cli.core.search import RegularizedEvolution
+from ufh_cli.core.search import Individual, RegularizedEvolution
 from ufh_cli.core.setup import Evaluation, Setup
 from ufh_cli.core.techniques import make_technique
 from ufh_cli.core.trial import Budget, Streams, Trial, functional_keys, run_trial
@@ -34,7 +36,8 @@ from ufh_cli.experiment.trials import make_trial
 CANDIDATES, ROUNDS = 20_000, 25
 BEHAVIOURS, GENOTYPES, STEPS = 1000, 10_000, 3
 POPULATION, TOURNAMENT = 100, 10
-MARKS = (1_000, 10_000, 30_000, 100_000, 300_000)
+MEMBERS, TOURNAMENTS = 100_000, (1_000, 10_000)
+MARKS = (1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 _draw = np.random.default_rng(0)
 OUTPUTS = list(_draw.normal(size=(BEHAVIOURS, 8)))
 FITNESS = _draw.normal(size=BEHAVIOURS).tolist()
@@ -98,6 +101,29 @@ def by_hand() -> None:
         population.append((fitness, candidate))
 
 
+def tournaments() -> None:
+    """Choosing a parent among many, by ours and by numpy's."""
+    generator, rng = np.random.default_rng(0), Rng.from_seed(0)
+    fitness = generator.normal(size=MEMBERS)
+    for size in TOURNAMENTS:
+        search = RegularizedEvolution(population_size=MEMBERS, tournament_size=size)
+        for one in fitness:
+            search.ask(rng)
+            search.tell(Individual(0, fitness=float(one)))
+        kinds: dict[str, Callable[[], object]] = {
+            "ufh": partial(search.ask, rng),
+            "numpy": lambda size=size: fitness[generator.choice(MEMBERS, size, replace=False, shuffle=False)].argmax(),
+        }
+        times: dict[str, list[float]] = {name: [] for name in kinds}
+        for _ in range(100 * ROUNDS):
+            for name, choose in kinds.items():
+                start = time.process_time_ns()
+                choose()
+                times[name].append((time.process_time_ns() - start) / 1e3)
+        told = ", ".join(f"{name} {statistics.median(each):.1f} us" for name, each in times.items())
+        print(f"  tournament of {size:,d} among {MEMBERS:,d}: {told}")
+
+
 def tabulist() -> None:
     """Time and mutations a candidate, between marks."""
     tables, source = read_config("nasbench", None)
@@ -148,6 +174,7 @@ def main() -> None:
         print(
             f"  {name:8s} {min(each):5.2f} us a candidate at best, {statistics.geometric_mean(ratios):.2f} of by hand"
         )
+    tournaments()
     print("fec+tabulist on nasbench")
     tabulist()
 

@@ -157,7 +157,10 @@ def main() -> None:
     contenders: dict[str, Callable[[int], float]] = {
         "in the authors' manner": lambda seed: PeerSearch(setup, NumpyDraws(seed), mixed_key).run(PEER_CANDIDATES),
         "made quicker": lambda seed: PeerSearch(setup, random.Random(seed), quick_key).run(PEER_CANDIDATES),
-        **{technique: partial(candidates_per_second, technique) for technique in ("none", "fec", "fcm", "tabulist")},
+        **{
+            technique: partial(candidates_per_second, technique)
+            for technique in ("none", "fec", "fcm", "tabulist", "fec+guided")
+        },
     }
     candidates_per_second("fec", 0)  # compiled code is loaded
     speeds: dict[str, list[float]] = {name: [] for name in contenders}

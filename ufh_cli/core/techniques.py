@@ -98,6 +98,13 @@ class Technique:
     wait_for_duplicates: bool = False
     guidance: Guidance | None = None
 
+    def rejects(self, key: Hashable, parent_key: Hashable) -> bool:
+        """Whether any of the filters wants a child with this key mutated again."""
+        for f in self.filters:  # noqa: SIM110 -- `any` would make a generator for each of Method 7's many tries
+            if f.rejects(key, parent_key):
+                return True
+        return False
+
 
 def parse_technique(name: str) -> list[str]:
     """The parts of a technique's name such as ``fec+fcm``; ``none`` has none.

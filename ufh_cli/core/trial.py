@@ -102,7 +102,7 @@ class Trial:
         self.observe = observe
         self.proposed = 0
         self.best_fitness = -math.inf
-        self.attained = False  # the target of several objectives
+        self.attained = False  # the budget's target
         self._next_seed = streams.evaluation.word
         self._in_flight: dict[Hashable, int] = {}  # key -> evaluations of it that are out
         self._waiting: dict[Hashable, list[Job]] = {}
@@ -113,6 +113,7 @@ class Trial:
 
             self.guide = make_guide(setup, technique, outputs or setup.hashable_outputs, streams.guidance)
             self.result.guidance = self.guide.tally
+        self._choosy = bool(technique.filters) or (self.guide is not None and self.guide.judges)
         self.archive: Archive[Individual] | None = None
         if setup.objectives is not None:
             self.archive = Archive(setup.objectives.reference)
@@ -120,16 +121,18 @@ class Trial:
 
     def run(self) -> TrialResult:
         """Run to the end of the budget."""
-        workers, budget, result = self.workers, self.budget, self.result
-        limit = math.inf if budget.candidates is None else budget.candidates
-        target = budget.target_fitness
+        workers, result, most = self.workers, self.result, self.budget.cost
+        candidates = self.budget.candidates
+        limit = math.inf if candidates is None else candidates
         submit, start, wait, finish = workers.submit, self._start, workers.next, self._finish
         # Keys that have a cost make every candidate cost something.
-        may_stall = not (self.key_cost and (self.technique.filters or self.technique.cache is not None))
+        may_stall = candidates is None and not (
+            self.key_cost and (self.technique.filters or self.technique.cache is not None)
+        )
         result.stopped_by = "candidates"
         before, free = 0.0, 0
         while True:
-            while workers.idle and self.proposed < limit and workers.clock < budget.cost:
+            while workers.idle and self.proposed < limit and workers.clock < most:
                 try:
                     job = start()
                 except MemoryError:
@@ -140,7 +143,7 @@ class Trial:
             if not workers.busy:
                 break
             job = wait()
-            if workers.clock > budget.cost:
+            if workers.clock > most:
                 result.stopped_by = "budget"
                 break
             if job.waits and job.cached is None:
@@ -150,16 +153,16 @@ class Trial:
             if may_stall:
                 free = free + job.keys if workers.clock == before else 0
                 before = workers.clock
-                if free >= _STALLED and budget.candidates is None:
+                if free >= _STALLED:
                     result.stopped_by = "stalled"
                     break
-            if self.attained or (target is not None and self.best_fitness >= target):
+            if self.attained:
                 result.stopped_by = "target"
                 break
-        if workers.clock >= budget.cost:
+        if workers.clock >= most:
             result.stopped_by = "budget"
-        result.cost = min(workers.clock, budget.cost)
-        result.duration = result.cost if math.isinf(budget.cost) else budget.cost
+        result.cost = min(workers.clock, most)
+        result.duration = result.cost if math.isinf(most) else most
         if self.archive is not None:
             result.front = [individual for _, individual in self.archive]
         elif result.best is not None:
@@ -168,32 +171,36 @@ class Trial:
 
     def _start(self) -> Job:
         """Propose a candidate and look it up (the upper half of Methods 5 to 9)."""
-        technique, hurdle = self.technique, self.hurdle
-        individual, hashes = self._propose()
+        individual, parent = self._propose()
+        hashes = 0
+        if self._choosy:
+            individual, hashes = self._choose(individual, parent)
         number = self.proposed
-        self.proposed += 1
+        self.proposed = number + 1
         seed = self._next_seed()  # one a candidate, hit or miss: the same under every technique
-        cache = technique.cache
+        cache = self.technique.cache
         if cache is None:
             job = Job(individual, number, seed, hashes * self.key_cost, None, True)
         else:
-            if individual.key is None:
-                individual.key = self.key(individual.candidate)
+            key = individual.key
+            if key is None:
+                key = individual.key = self.key(individual.candidate)
                 hashes += 1
             partial_hits = cache.partial_hits
-            cached = cache.lookup(individual.key)
-            evaluate = cached is None or technique.counterfactual
-            job = Job(individual, number, seed, hashes * self.key_cost, cached, evaluate)
+            cached = cache.lookup(key)
             if cached is None:
+                job = Job(individual, number, seed, hashes * self.key_cost, None, True)
                 job.partial = cache.partial_hits > partial_hits
                 job.known = cache.known
                 self._note_in_flight(job)
+            else:
+                job = Job(individual, number, seed, hashes * self.key_cost, cached, self.technique.counterfactual)
         if hashes > 1:
             job.keys = hashes
         if self.guide is not None:
             job.cost += self.guide.take_cost()
-        if hurdle is not None:
-            job.hurdle = hurdle.threshold if job.cached is None else hurdle_again(job.cached)
+        if self.hurdle is not None:
+            job.hurdle = self.hurdle.threshold if job.cached is None else hurdle_again(job.cached)
         return job
 
     def _note_in_flight(self, job: Job) -> None:
@@ -207,29 +214,29 @@ class Trial:
             job.repeats = others > 0
             self._in_flight[key] = others + 1
 
-    def _propose(self) -> tuple[Individual, int]:
-        """The next candidate, and how many keys were computed on the way to it."""
-        rng, setup, guide, filters = self.streams.search, self.setup, self.guide, self.technique.filters
+    def _propose(self) -> tuple[Individual, Individual | None]:
+        """The next candidate, and whose mutated child it is, if it is one."""
+        rng = self.streams.search
         parent = self.search.ask(rng)
         if parent is None:
-            child = Individual(setup.random_candidate(rng))
-        elif parent.is_next:
-            child, parent = parent, None
-        elif guide is not None:
-            child = guide.child(parent, rng)
-        else:
-            child = Individual(setup.mutate(parent.candidate, rng))
-        judges = guide is not None and guide.judges
-        if not filters and not judges:
-            return child, 0
+            return Individual(self.setup.random_candidate(rng)), None
+        if parent.is_next:
+            return parent, None
+        if self.guide is not None:
+            return self.guide.child(parent, rng), parent
+        return Individual(self.setup.mutate(parent.candidate, rng)), parent
+
+    def _choose(self, child: Individual, parent: Individual | None) -> tuple[Individual, int]:
+        """What the filters and the model let in, after further mutations, and how many keys were computed for that."""
+        rng, setup, guide, filters = self.streams.search, self.setup, self.guide, self.technique.filters
         self._identify(child)
         hashes, tries = 1, self.technique.max_tries
         while parent is not None:
-            if tries > 0 and any(f.rejects(child.key, parent.key) for f in filters):
+            if tries > 0 and self.technique.rejects(child.key, parent.key):
                 tries -= 1
                 origin = child if self.technique.accumulate else parent
                 child = Individual(setup.mutate(origin.candidate, rng))
-            elif guide is not None and judges and not self._is_known(child) and guide.skips(child, parent):
+            elif guide is not None and guide.judges and not self._is_known(child) and guide.skips(child, parent):
                 child = guide.child(parent, rng)
             else:
                 break
@@ -256,7 +263,8 @@ class Trial:
             self._count_evaluation(job, job.evaluation)
         if cached is not None:
             result.cache_hits += 1
-            result.waits += job.waits
+            if job.waits:
+                result.waits += 1
             if cache is not None and cache.warm_keys:
                 result.warm_hits += cache.is_warm(individual.key)
             evaluation = cached
@@ -274,7 +282,7 @@ class Trial:
         elif fitness > self.best_fitness or result.best is None:
             self._improve(individual)
         self.search.tell(individual)
-        if self.guide is not None and cached is None and not job.lost:
+        if cached is None and self.guide is not None and not job.lost:
             self.guide.learn(individual)
         if self.hurdle is not None and evaluation.early is not None:  # else lost, or known from an earlier search
             self.hurdle.observe(evaluation.early)
@@ -351,8 +359,9 @@ class Trial:
 
     def _note(self, best: float, test: float) -> None:
         """A row of the curve."""
-        result = self.result
+        result, target = self.result, self.budget.target_fitness
         self.best_fitness = best
+        self.attained |= target is not None and best >= target
         result.curve.append(Improvement(self.workers.clock, result.candidates, result.evaluations, best, test))
 
     def _test_fitness(self, individual: Individual) -> float:

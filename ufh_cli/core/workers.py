@@ -267,20 +267,22 @@ class SimulatedWorkers:
         if job.evaluate:
             job.evaluation = evaluation = self._evaluate(job)
             job.cost += evaluation[1]
-        self.idle -= 1
-        self.busy += 1
-        if self.count == 1:
+        if self.count == 1:  # the serial search needs no queue
             self._only = job
+            self.idle, self.busy = 0, 1
         else:
+            self.idle -= 1
+            self.busy += 1
             heapq.heappush(self._events, (self._now + job.cost, job.number, job))
 
     def next(self) -> Job:
-        self.idle += 1
-        self.busy -= 1
-        if self.count == 1:  # the serial search needs no queue
+        if self.count == 1:
+            self.idle, self.busy = 1, 0
             job = self._only
             self.clock += job.cost
             return job
+        self.idle += 1
+        self.busy -= 1
         self._now, _, job = heapq.heappop(self._events)
         self.clock = self.count * self._now
         return job
