@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from setups.automl_zero.kernel import make_kernel
-from setups.automl_zero.lanes import WIDTHS
+from setups.automl_zero.kernel import aligned, make_kernel, size_of_group
+from setups.automl_zero.lanes import WIDTHS, vectors_of
 from setups.automl_zero.program import Program
 from setups.automl_zero.tasks import Task
 
@@ -82,7 +82,7 @@ class TaskBlock:
             raise ValueError(f"lanes must be one of {', '.join(map(str, WIDTHS))}; got {lanes}")
         self._kernel = make_kernel(lanes)
         self._layout = (features, len(tasks), train, valid, classification)
-        self._data = _interleaved(tasks, lanes)
+        self._data = _as_lane_memory(tasks, lanes)
         self._all = np.ones(len(tasks), dtype=np.bool_)
         self._works: dict[tuple[int, ...], np.ndarray] = {}
 
@@ -135,15 +135,15 @@ class TaskBlock:
         return out
 
 
-def _interleaved(tasks: Sequence[Task], lanes: int) -> np.ndarray:
-    """[group of up to `lanes` tasks][training, then validation example][features, label][task], and `lanes` zeros."""
-    parts = []
-    for start in range(0, len(tasks), lanes):
-        rows = []
-        for task in tasks[start : start + lanes]:
-            features = np.concatenate([task.train_features, task.valid_features])
-            labels = np.concatenate([task.train_labels, task.valid_labels])
-            rows.append(np.concatenate([features, labels[:, None]], axis=1))
-        parts.append(np.stack(rows, axis=-1).ravel())
-    parts.append(np.zeros(lanes))
-    return np.concatenate(parts)
+def _as_lane_memory(tasks: Sequence[Task], lanes: int) -> np.ndarray:
+    """The tasks' data as the kernel reads them; lanes without a task hold zeros."""
+    numbers = [np.concatenate([part.ravel() for part in (task[0], task[2], task[1], task[3])]) for task in tasks]
+    groups = -(-len(tasks) // lanes)
+    whole = np.zeros((groups * lanes, size_of_group(len(tasks[0][1]) + len(tasks[0][3]), tasks[0][0].shape[1])))
+    whole[: len(tasks), : numbers[0].size] = numbers
+    data, lane = aligned(whole.size), 0
+    for count in vectors_of(lanes) * groups:
+        plane = whole[lane : lane + count]
+        data[lane * whole.shape[1] :][: plane.size] = plane.T.ravel()
+        lane += count
+    return data

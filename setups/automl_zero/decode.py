@@ -102,19 +102,19 @@ def live_instructions(program):
 
 @nb.njit(forceinline=True)
 def _place(instructions, needed, n):
-    """Give each address that live instructions use, and s0, s1 and v0, a place in a compact memory.
+    """Give each address that live instructions use, and s0 and s1, a place in a compact memory.
 
-    Returns the first elements by kind and address, and the number of elements.
+    Returns the first elements by kind and address, and the number of elements. v0 has a negative place if not used.
     """
     used = np.zeros(4, dtype=np.uint64)
     used[1] = 3
-    used[2] = 1
     for i in range(needed.size):
         if needed[i]:
             signature = SIGNATURES[instructions[i, 0]]
             for part, column in ((0, 3), (1, 1), (2, 2)):
                 used[signature[part]] |= _ONE << np.uint64(instructions[i, column])
     places = np.empty((4, 64), dtype=np.int64)
+    places[2, 0] = -1
     size = 0
     length = 1
     for kind in range(1, 4):
@@ -184,8 +184,8 @@ def decode(program, n):
     ends : int64 array (3,)
         Where each component function ends in `code`.
     features, one : int
-        The elements of v0 and of the constant 1.0; s0 and s1 are the first two elements, and 1.0 is the last one before
-        the scratch of `execute`, after which there are F more elements.
+        The elements of v0, negative if it is not read, and of the constant 1.0; s0 and s1 are the first two elements,
+        and 1.0 is the last one before the scratch of `execute`, after which there are F more elements.
     """
     instructions, ends, needed, spent = live_instructions(program)
     places, one = _place(instructions, needed, n)

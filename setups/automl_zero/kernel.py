@@ -23,7 +23,6 @@ from setups.automl_zero.lanes import (
     get_lane,
     lane_memory,
     load,
-    load_row,
     mask_less_equal,
     pointer_to,
     power_of_two,
@@ -31,8 +30,9 @@ from setups.automl_zero.lanes import (
     select_less,
     store,
     width_of,
+    words_on_stack,
 )
-from setups.automl_zero.runs import copy_rows
+from setups.automl_zero.runs import copy_run
 from ufh_cli.core.compiled import splitmix64, word_below
 
 _inline = nb.njit(forceinline=True, error_model="numpy")
@@ -87,14 +87,12 @@ def _sigmoid(x):
 
 
 @_inline
-def _load_example(memory, features, data, example, tasks, n):
-    """Copy an example's features to v0 and set s0 to 0; returns its labels.
-
-    The data have as many numbers an element as the group has tasks; spare lanes hold whatever comes next.
-    """
-    copy_rows(data, example, tasks, memory, features, n)
+def _load_example(memory, features, data, example, examples, n):
+    """Copy an example's features to v0, if there is one, and set s0 to 0; returns its labels."""
+    if features >= 0:
+        copy_run(data, example * n, memory, features, n)
     store(memory, 0, filled(memory, 0.0))
-    return load_row(data, example + n * tasks)
+    return load(data, examples * n + example)
 
 
 @_inline
@@ -208,16 +206,23 @@ def _run_group(memory, features, scratch, code, constants, ends, data, order, wo
         if position == train:
             loss = filled(memory, 0.0)
         example = order[position] if position < train else work[TRAIN_EXAMPLES] + position - train
-        label = _load_example(memory, features, data, example * (n + 1) * group_tasks, group_tasks, n)
+        label = _load_example(memory, features, data, example, work[TRAIN_EXAMPLES] + work[VALID_EXAMPLES], n)
         start, stop, predicting = ends[0], ends[1], True
     return examples
 
 
-@_inline
-def _aligned(size):
+def aligned(size):
     """An empty float64 array on a boundary of 64 bytes, so that no vector of lanes straddles two cache lines."""
     buffer = np.empty(size + 8, dtype=np.float64)
     return buffer[-(buffer.ctypes.data // 8) % 8 :][:size]
+
+
+def size_of_group(examples, n):
+    """Elements of the data of a group, so many that the planes of every group begin on a boundary of 64 bytes."""
+    return -(-examples * (n + 1) // 4) * 4
+
+
+_aligned, _size_of_group = _inline(aligned), _inline(size_of_group)
 
 
 @cache
@@ -228,8 +233,8 @@ def make_kernel(width: int) -> Callable[..., Any]:
 
     program : bytes
     data : float64 array
-        [group of up to `width` tasks][training then validation example][F features then the label][task of the
-        group], and `width` numbers more.
+        Of each group of `width` tasks lane memory of `size_of_group` elements: the features of all examples, training
+        then validation, and then their labels.
     table : float64 array (2, size)
         Uniform and Gaussian numbers for programs that draw random numbers; size 0: streams seeded by `seed`.
     work : int64 array (10,)
@@ -252,9 +257,9 @@ def make_kernel(width: int) -> Callable[..., Any]:
         code, constants, ends, features, one = decode(program, n)
         elements = one + (n + 2) * (n + 2)
         buffer = _aligned(elements * width)
-        state = np.zeros(width, dtype=np.uint64)
+        state = words_on_stack(width)
         out[:] = STOPPED if work[RECORD] else 0.0
-        task_size = (work[TRAIN_EXAMPLES] + work[VALID_EXAMPLES]) * (n + 1)
+        group_size = _size_of_group(work[TRAIN_EXAMPLES] + work[VALID_EXAMPLES], n)
         examples = 0
         for first_task in range(0, tasks, width):
             memory = lane_memory(buffer, elements, width)  # here, so that the array is kept for the next group
@@ -266,8 +271,8 @@ def make_kernel(width: int) -> Callable[..., Any]:
                 state[lane] = seed + nb.uint64(first_task + lane) * STREAM_STEP if table.shape[1] == 0 else nb.uint64(0)
             examples += _run_group(
                 memory, features, one + 1, pointer_to(code), pointer_to(constants), ends,
-                lane_memory(data[first_task * task_size :], 0, width), np.arange(work[TRAIN]), work,
-                pointer_to(table), table.shape[1], pointer_to(state), seed ^ _SHUFFLE_STREAM, group_tasks,
+                lane_memory(data[first_task * group_size :], group_size, width), np.arange(work[TRAIN]), work,
+                pointer_to(table), table.shape[1], state, seed ^ _SHUFFLE_STREAM, group_tasks,
                 _lane_mask(wanted[first_task : first_task + group_tasks]), out, first_task,
             )  # fmt: skip
         total = 0.0

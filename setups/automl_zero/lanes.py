@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin, models, register_model, type_callable
 
@@ -31,12 +31,17 @@ DOUBLE = ir.DoubleType()
 INT64 = ir.IntType(64)
 
 
+def vectors_of(width: int) -> list[int]:
+    """The lanes of each of the vectors that make up `width` lanes."""
+    return [power for power in (16, 8, 4, 2) if width & power]
+
+
 class _OfLanes(types.Type):
     """A numba type of `width` lanes in vectors of `parts` lanes."""
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self.parts = [power for power in (16, 8, 4, 2) if width & power]
+        self.parts = vectors_of(width)
         super().__init__(name=f"{type(self).__name__}({width})")
 
 
@@ -185,14 +190,6 @@ class Elements:
         for plane, part in zip(self._planes, value.parts, strict=True):
             self.builder.store(part, self.builder.bitcast(plane, part.type.as_pointer()), align=8)
 
-    def row(self, index: Any) -> Vectors:
-        """The lanes that lie one after the other from the `index`-th number of the first plane on."""
-        pointer, parts = self.builder.gep(self._planes[0], [index]), []
-        for part in self.parts:
-            parts.append(self.builder.load(self.builder.bitcast(pointer, _vector(part).as_pointer()), align=8))
-            pointer = self.builder.gep(pointer, [INT64(part)])
-        return Vectors(self.builder, parts)
-
     def lane(self, index: Any, lane: Any) -> Any:
         """A pointer to one lane of element `index`."""
         builder, address, before = self.builder, None, 0
@@ -239,6 +236,23 @@ def pointer_to(typing_context, array):
     return types.CPointer(array.dtype)(array), generate
 
 
+@intrinsic(prefer_literal=True)
+def words_on_stack(typing_context, count):
+    """The bare pointer to so many uint64, a compile-time constant, on the stack and on a boundary of 64 bytes.
+
+    The stack is then aligned to this as a whole, so that no vector that lies there straddles two cache lines.
+    """
+    if not isinstance(count, types.IntegerLiteral):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        place = cgutils.alloca_once(builder, INT64, count.literal_value)
+        place.align = 64
+        return place
+
+    return types.CPointer(types.uint64)(count), generate
+
+
 @intrinsic
 def width_of(typing_context, like):
     """The number of lanes of a value or of memory, a constant to the optimiser."""
@@ -260,19 +274,14 @@ def filled(typing_context, like, value):
     return LanesType(like.width)(like, types.float64), generate
 
 
-def _reading(read: Callable[[Elements, Any], Vectors]) -> Any:
-    @intrinsic
-    def apply(typing_context, memory, index):
-        def generate(context, builder, signature, arguments):
-            return read(Elements(builder, arguments[0], memory.parts), arguments[1]).value()
+@intrinsic
+def load(typing_context, memory, index):
+    """The lanes of element `index`."""
 
-        return LanesType(memory.width)(memory, types.int64), generate
+    def generate(context, builder, signature, arguments):
+        return Elements(builder, arguments[0], memory.parts).moved(arguments[1]).get(1).value()
 
-    return apply
-
-
-load = _reading(lambda memory, index: memory.moved(index).get(1))  # load(memory, index): the lanes of an element
-load_row = _reading(Elements.row)  # load_row(memory, index): lanes that lie one after the other, see `Elements.row`
+    return LanesType(memory.width)(memory, types.int64), generate
 
 
 @intrinsic

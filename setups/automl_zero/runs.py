@@ -89,22 +89,15 @@ def sums_of_products(typing_context, memory, a, b, o, n, rows, a_row):
 
 
 @intrinsic
-def copy_rows(typing_context, data, start, tasks, memory, o, n):
-    """Copy `n` elements to `o` from where they lie `tasks` numbers apart, from the number `start` on."""
+def copy_run(typing_context, data, a, memory, o, n):
+    """Copy `n` elements from `a` in one memory to `o` in another."""
 
     def generate(context, builder, signature, arguments):
-        source, out = (Elements(builder, arguments[k], memory.parts) for k in (0, 3))
-        start, tasks, _, o, n = arguments[1:]
-
-        def block(first, count):
-            places = [builder.add(first, INT64(k)) for k in range(count)]
-            rows = [source.row(builder.add(start, builder.mul(place, tasks))) for place in places]
-            out.moved(builder.add(o, first)).put(joined(rows))
-
-        _in_blocks(builder, n, block, _UNROLLED)
+        source, out = (Elements(builder, arguments[k], memory.parts).moved(arguments[k + 1]) for k in (0, 2))
+        _in_blocks(builder, arguments[4], lambda at, count: out.moved(at).put(source.moved(at).get(count)), _UNROLLED)
         return context.get_dummy_value()
 
-    return types.void(data, types.int64, types.int64, memory, types.int64, types.int64), generate
+    return types.void(data, types.int64, memory, types.int64, types.int64), generate
 
 
 def _products(row: Elements, other: Elements, n: int) -> list[Vectors]:

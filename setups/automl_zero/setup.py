@@ -351,8 +351,9 @@ def _check_sizes(prefix: str, tasks: int, train_examples: int, valid_examples: i
 def _check_bytes(search: _Sizes, held_out: _Sizes, matrices: int) -> None:
     """Check that the data of all tasks, and matrices and random numbers in the kernel, are not too large."""
     features = search["features"]
-    rows = sum(sizes["count"] * (sizes["train"] + sizes["valid"]) for sizes in (search, held_out))
-    lanes = lanes_for(features, max(search["count"], held_out["count"]))
+    lanes = lanes_for(features, search["count"])
+    groups = [(-(-sizes["count"] // lanes), sizes["train"] + sizes["valid"]) for sizes in (search, held_out)]
+    rows = sum(lanes * count * examples for count, examples in groups)
     working = lanes * features**2 * (matrices + 1) + 2 * table_size(features)
     for what, numbers, remedy in (
         ("the tasks' data", rows * (features + 1), "fewer tasks, train_examples, valid_examples or features"),
