@@ -4,7 +4,7 @@ For other loops: `functional_key` and `FunctionalHash` (outputs -> key), `functi
 evaluates), `Cache` and `SqliteCache` (where it remembers).
 
 For notebooks and scripts: `run` a search, `load` and `load_all` results; what they return is a `Result`. Who writes a
-search space needs `Setup`, `Evaluation` and `Rng`. All are loaded when first used.
+search space needs `Setup`, `Evaluation` and `Rng`, perhaps `Objectives` and `Graph`. All are loaded when first used.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = [
     "CacheStatistics",
     "Evaluation",
     "FunctionalHash",
+    "Graph",
     "Objectives",
     "Result",
     "Rng",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ufh_cli.api.run import load as load
     from ufh_cli.api.run import load_all as load_all
     from ufh_cli.api.run import run as run
+    from ufh_cli.core.graph import Graph as Graph
     from ufh_cli.core.rng import Rng as Rng
     from ufh_cli.core.setup import Evaluation as Evaluation
     from ufh_cli.core.setup import Objectives as Objectives
@@ -56,6 +58,7 @@ _WHERE = {
     "CacheStatistics": "library.statistics",
     "Evaluation": "core.setup",
     "FunctionalHash": "library.keys",
+    "Graph": "core.graph",
     "Objectives": "core.setup",
     "Result": "api.result",
     "Rng": "core.rng",

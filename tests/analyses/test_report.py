@@ -281,6 +281,20 @@ def test_all_verdicts_are_on_one_page(experiment: Run, tmp_path: Path) -> None:
     assert "*dials: a toy.*" in text
 
 
+def test_a_verdict_is_of_the_setup_of_its_own_commands(tmp_path: Path) -> None:
+    """On a page of several setups; where a figure has no command of one, it is the page's."""
+    lines = {"a": "ufh run dials --name a", "b": "ufh run levers --name b", "c": "ufh plot a --kind auc"}
+    body = ""
+    for name, line in lines.items():
+        body += f'[[figure]]\nname = "{name}"\ntitle = "{name}"\nrun = ["{line}"]\n'
+        body += '[[figure.claim]]\npaper = "It hits"\nmeasure = "level"\nseries = ["a"]\n'
+    claims_file(tmp_path / "both.toml", body)
+    write_reports(tmp_path, tmp_path)
+    rows = [row.split(" | ") for row in (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()]
+    setups = [row[1] for row in rows if row[0].startswith("| [It hits]")]
+    assert setups == ["[dials](both.md)", "[levers](both.md)", "[dials](both.md)"]
+
+
 def test_a_folder_without_claims_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file of claims"):
         write_reports(tmp_path, tmp_path)

@@ -43,6 +43,7 @@ def test_results_without_guidance_say_nothing_of_it(ufh):
             ["guided.features", "trees"],
         ),
         (["--technique=fec+guide"], ["guide", "guided"]),
+        (["--technique=guided", "--search=nsga2", "--set=search.unique_keys=true"], ["unique_keys", "fec"]),
     ],
 )
 def test_what_does_not_go_is_refused_in_one_line(ufh, options, words):

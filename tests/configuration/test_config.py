@@ -154,10 +154,3 @@ def test_options_by_the_types_of_the_constructor(options, resolved):
 def test_options_of_other_types_are_refused(options):
     with pytest.raises(ValueError, match=r"needed|exact|name|x"):
         options_model(Typed).model_validate(options)
-
-
-def test_unique_keys_need_a_technique_that_computes_keys() -> None:
-    tables = {"setup": "automl_zero", "budget": {"candidates": 9}, "search": {"method": "nsga2", "unique_keys": True}}
-    assert make_config({**tables, "technique": "fec"}, "test").search["unique_keys"] is True
-    with pytest.raises(ValueError, match="unique_keys"):
-        make_config({**tables, "technique": "none"}, "test")

@@ -167,6 +167,7 @@ class Recorded(SearchMethod):
 
     def __init__(self, search: SearchMethod) -> None:
         self.search = search
+        self.needs_keys = search.needs_keys
         self.parents: list[Individual | None] = []
         self.told: list[Individual] = []
 

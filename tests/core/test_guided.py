@@ -13,6 +13,7 @@ from ufh_cli.core.front import dominates
 from ufh_cli.core.guided.outputs import LatestOutputs, output_row
 from ufh_cli.core.guided.settings import Guidance
 from ufh_cli.core.hashing import FunctionalHash
+from ufh_cli.core.search import Nsga2
 from ufh_cli.core.setup import Objectives
 from ufh_cli.core.trial import functional_keys
 
@@ -276,11 +277,27 @@ def test_what_cannot_be_guided_is_refused(toy) -> None:
 
 
 @pytest.mark.parametrize(
+    ("technique", "asked", "goes"),
+    [("none", {}, False), ("guided", {}, False), ("guided", JUDGED, True), ("fec+guided", {}, True)],
+)
+def test_a_search_of_unique_keys_needs_keys(toy, technique: str, asked: dict, goes: bool) -> None:
+    """Which guided search computes by itself only where it judges outputs."""
+    search = Nsga2(population_size=8, unique_keys=True)
+    if goes:
+        told = guided(toy, technique, search=search, candidates=60, **asked).record.told
+        assert all(individual.key is not None for individual in told)
+    else:
+        with pytest.raises(ValueError, match=r"unique_keys needs a technique that computes keys"):
+            guided(toy, technique, search=search, candidates=60, **asked)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"tries": 0}, {"tries": 10**9}, {"window": 9}, {"window": 20001}, {"refit": 0}, {"warmup": 9},
         {"quantile": 1.5}, {"epsilon": -0.1}, {"accuracy": 2.0}, {"margin": -1.0}, {"margin": math.inf},
         {"cost": math.nan},
+        {"model": "forest"}, {"features": "graph"}, {"accept": "worse"}, {"choose": "last"},
         {"model": "oracle", "accept": "quantile"}, {"features": "both", "model": "oracle"},
         {"features": "outputs", "model": "gnn"},
     ],

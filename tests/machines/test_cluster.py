@@ -14,6 +14,11 @@ from ufh_command import REPOSITORY, contents, entries, lines, rows
 
 pytest.importorskip("distributed")
 
+from ufh_faulty_setups import Fleeting
+
+from ufh_cli.machines.cluster import ClusterSite
+from ufh_cli.machines.sites import error_of
+
 RUN = (
     "run", "faulty", "--trials=1", "--technique=fec", "--set=budget.candidates=80", "--set=search.population_size=20",
     "--set=search.tournament_size=5",
@@ -162,6 +167,17 @@ def test_evaluations_that_never_end_well_are_given_up_and_the_rest_goes_on(ufh, 
     assert {entry["status"] for entry in there.values()} == {status, "finished"}
     (row,) = rows(ufh.folder / "results" / f"there-{status}" / "trials.csv")
     assert (row["candidates"], row["lost"]) == ("40", str(len(lost)))
+
+
+def test_a_result_that_goes_with_its_process_is_lost_and_nobody_waits_for_it(lasting, tmp_path):
+    lasting.wait_for_workers(2)
+    site = ClusterSite(lasting.address)
+    try:
+        call = site.start(Fleeting, str(tmp_path / "mark"))
+        assert site.wait([call], 60) == [call]
+        assert site.is_lost(error_of(call))
+    finally:
+        site.close()
 
 
 def test_a_worker_that_has_other_data_is_told_in_one_line(ufh, lasting):

@@ -42,13 +42,23 @@ MISTAKES = {
 }  # fmt: skip
 
 
+# Of those that only guided search comes upon, once the search has begun.
+GUIDED_MISTAKES = {
+    "NoGraph": "Setup.graph must return ufh.Graph(operations, edges), not list",
+    "GraphRaises": "GraphRaises.graph of (",
+    "NamedNodes": "a graph's operations, one a node, must be whole numbers",
+    "RaggedEdges": "a graph's edges, (giver, taker) each, must be whole numbers",
+    "OutputsVary": "guided.features = outputs needs equally many hashable outputs of all candidates",
+}
+
+
 OTHERS = ("Right", "ChildAsParent", "Free", "HashVariesSometimes", "EvaluatesFromElsewhere")
 
 
 @pytest.fixture(scope="module")
 def mistaken(tmp_path_factory) -> Command:
     site = tmp_path_factory.mktemp("mistaken-site")
-    kinds = (*OTHERS, *(kind for kind, *_ in MISTAKES.values()))
+    kinds = (*OTHERS, *GUIDED_MISTAKES, *(kind for kind, *_ in MISTAKES.values()))
     entry_points = {kind.lower(): f"ufh_mistakes:{kind}" for kind in kinds}
     install(site, name="ufh-mistakes", version="0.1.0", entry_points=entry_points)
     return Command(tmp_path_factory.mktemp("mistaken"), [PACKAGE, site])
@@ -81,6 +91,14 @@ def test_check_tells_it_too(mistaken: Command, kind: str, told: str) -> None:
     assert f"setup {kind.lower()}" in outcome.refusal()
 
 
+@pytest.mark.parametrize("kind", GUIDED_MISTAKES)
+def test_a_mistake_that_guided_search_comes_upon_is_told_too(mistaken: Command, kind: str) -> None:
+    asked = ("--technique=fec+guided", "--set=guided.warmup=10")
+    line = mistaken("run", kind.lower(), *asked, *SEARCH, f"--name={kind}", code=2).refusal()
+    assert line.startswith(f"ufh: setup {kind.lower()}")
+    assert GUIDED_MISTAKES[kind] in line
+
+
 def test_a_search_without_a_mistake_is_not_spoken_to(mistaken: Command) -> None:
     assert mistaken("run", "right", "--technique=fec", *SEARCH, "--name=right", "--set=hash.mantissa_bits=8").err == ""
 
@@ -106,6 +124,18 @@ WARNINGS = {
     "another cache's key": (
         "right", ("--technique=fec", "--set=cache.max_evaluations=2"),
         "cache.max_evaluations has no effect: it needs the technique fea or best-fec",
+    ),
+    "a model's key without a model": (
+        "right", ("--technique=fec", "--set=guided.tries=4"),
+        "guided.tries has no effect: it needs the technique guided, such as fec+guided"
+    ),
+    "another rule's key": (
+        "right", ("--technique=fec+guided", "--set=guided.margin=0.2", "--set=guided.warmup=10"),
+        "guided.margin has no effect: it needs guided.accept = not-worse"
+    ),
+    "a model that is never asked": (
+        "right", ("--technique=guided",),
+        "1 of 1 guided trials ended before their model was asked: it learns from 100 evaluations first (guided.warmup)"
     ),
     "a hash that is not computed": ("right", ("--set=hash.mantissa_bits=8",), "hash.mantissa_bits has no effect"),
     "evaluations at no cost": ("free", ("--technique=fec",), "trials stalled before their budget was spent: their"),

@@ -18,6 +18,24 @@ from ufh_cli.core.setup import Evaluation, Objectives, Setup
 WORDS = ("width", "depth", "stride", "kernel", "dropout", "momentum", "decay", "warm-up")
 
 
+class Fleeting:
+    """A result whose process dies when it is asked for it, as does any other that is to find it again.
+
+    Parameters
+    ----------
+    mark : str
+        A file that says that it was found once.
+    """
+
+    def __init__(self, mark: str) -> None:
+        if Path(mark).exists():
+            os._exit(1)
+        Path(mark).touch()
+
+    def __reduce__(self) -> str:
+        os._exit(1)
+
+
 class Faulty(Polynomials):
     """Polynomials [a toy].
 

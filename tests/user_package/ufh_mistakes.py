@@ -227,3 +227,34 @@ class HashSorts(Right):
 class ChildAsParent(Right):
     def mutate(self, candidate, rng):
         return tuple(candidate)
+
+
+class _Told(Right):
+    """Tells graphs, after a fashion."""
+
+    operations = ("digit",)
+
+
+class NoGraph(_Told):
+    def graph(self, candidate):
+        return [0] * len(candidate)
+
+
+class GraphRaises(_Told):
+    def graph(self, candidate):
+        return ufh.Graph(candidate.nodes, [])
+
+
+class NamedNodes(_Told):
+    def graph(self, candidate):
+        return ufh.Graph(["digit"] * len(candidate), [])
+
+
+class RaggedEdges(_Told):
+    def graph(self, candidate):
+        return ufh.Graph([0] * len(candidate), [(0, 1), (2,)])
+
+
+class OutputsVary(Right):
+    def hashable_outputs(self, candidate):
+        return np.arange(1.0 + sum(candidate))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,20 +92,20 @@ def read_claims(path: Path) -> Claims:
 def planned(claims: Claims) -> dict[str, Planned]:
     """Name of results -> what the line that makes them says."""
     found = {}
-    for words in _commands(claims):
+    for words in _commands(claims.figure):
         if words[1] in ("run", "sweep") and (name := _option(words, "name")) is not None:
             found[name] = Planned(_number(words, "trials"), _number(words, "seed"))
     return found
 
 
-def setup_of(claims: Claims) -> str:
-    """The setup that the commands are of; "" where none says so."""
-    return next((words[2] for words in _commands(claims) if words[1] in _OF_A_SETUP), "")
+def setup_of(figures: Iterable[Figure]) -> str:
+    """The setup that the first of the commands is of; "" where none says so."""
+    return next((words[2] for words in _commands(figures) if words[1] in _OF_A_SETUP), "")
 
 
-def _commands(claims: Claims) -> list[list[str]]:
+def _commands(figures: Iterable[Figure]) -> list[list[str]]:
     """The lines that are commands of ours with arguments, divided into words."""
-    lines = (shlex.split(line) for figure in claims.figure for line in figure.run)
+    lines = (shlex.split(line) for figure in figures for line in figure.run)
     return [words for words in lines if len(words) > 2 and words[0] == "ufh"]
 
 

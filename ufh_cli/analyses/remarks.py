@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ufh_cli.analyses.series import Series
+from ufh_cli.core.techniques import GUIDED
 
 
 def remarks(series: Sequence[Series]) -> list[str]:
-    """Lines on trials that stalled, and on those whose budget ended before the first mutation; none for others."""
-    return [line for line in (_stalled(series), _too_short(series)) if line]
+    """Lines on trials that stalled, ended before the first mutation, or before a model was asked; none for others."""
+    return [line for line in (_stalled(series), _too_short(series) or _never_asked(series)) if line]
 
 
 def _stalled(series: Sequence[Series]) -> str:
@@ -42,4 +43,21 @@ def _too_short(series: Sequence[Series]) -> str:
     return (
         f"the budget of {len(short)} of {trials} trials ended before the "
         f"first mutation: the first {max(short):,} candidates are random ones (search.population_size)"
+    )
+
+
+def _never_asked(series: Sequence[Series]) -> str:
+    """Of guided searches that went as if they were none."""
+    trials, short = 0, []
+    for one in series:
+        if GUIDED in one.technique.split("+"):
+            trials += len(one.trials)
+            guided = one.results.experiment.get("guided", {})
+            warmup = int(one.swept.get("guided.warmup", guided.get("warmup", 0)))
+            short += [warmup for row in one.trials if row["evaluations"] < warmup]
+    if not short:
+        return ""
+    return (
+        f"{len(short)} of {trials} guided trials ended before their model was asked: "
+        f"it learns from {max(short):,} evaluations first (guided.warmup)"
     )

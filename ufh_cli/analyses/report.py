@@ -65,11 +65,12 @@ def write_reports(folder: Path, root: Path) -> list[Path]:
     for source in sources:
         write_report(source, root, source.with_suffix(".md"))
         claims, found = read_claims(source), read_verdicts(source.with_suffix(".json"))
-        pages.append((setup_of(claims), source.with_suffix(".md").name, claims, found))
+        pages.append((setup_of(claims.figure), source.with_suffix(".md").name, claims, found))
     pages.sort(key=lambda page: page[:2])
     rows, notices = [["claim", "setup", "measured", "trials", "agrees"]], dict[str, None]()
-    for setup, name, claims, found in pages:
+    for whole, name, claims, found in pages:
         for figure in claims.figure:
+            setup = setup_of([figure]) or whole
             measured, where = found.figures[figure.name], f"{name}#{_anchor(figure.title)}"
             notices |= dict.fromkeys(f"*{setup}: {notice}.*" for notice in measured.notices)
             for claim, verdict in zip(figure.claim, measured.claims, strict=True):

@@ -153,8 +153,6 @@ def make_config(tables: Mapping[str, Any], source: str) -> ExperimentConfig:
         raise InputError(f"{source}: {acting[0]} mutates children, but {method} has no parents; choose another search")
     parameters = {key: value for key, value in config.search.items() if key != "method"}
     search = _resolved(SEARCH_METHODS[method], parameters, "search", source)
-    if search.get("unique_keys") and not parse_technique(config.technique):
-        raise InputError(f"{source}: search.unique_keys needs a technique that computes keys, such as fec")
     kind = load_setup(config.setup)
     try:
         wanted = options_model(kind).model_fields

@@ -164,7 +164,7 @@ class FunctionalHash:
         count = len(outputs)
         if count and not outputs.size:
             raise ValueError(_NOTHING)
-        data = form.canonical(_in_a_row(outputs))
+        data = form.canonical(_in_a_row(np.asarray(outputs)))
         size = len(data) // max(count, 1)
         start = header(_MAGIC, form, size // form.width)
         return [xxh3_64_intdigest(start + data[row * size : (row + 1) * size]) for row in range(count)]
@@ -236,9 +236,9 @@ def _whole(name: str, value: int | None, low: int, high: int) -> int | None:
 
 def _in_a_row(array: np.ndarray) -> np.ndarray:
     """The values one after the other, in the machine's byte order."""
-    if array.ndim != 1 or not array.flags.c_contiguous or not array.dtype.isnative:
-        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(-1)
-    return array
+    if not array.flags.c_contiguous or not array.dtype.isnative:
+        array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return array if array.ndim == 1 else array.reshape(-1)
 
 
 def _counted_masks(arrays: list) -> Iterable[np.ndarray]:

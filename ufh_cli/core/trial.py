@@ -114,6 +114,8 @@ class Trial:
             self.guide = make_guide(setup, technique, outputs or setup.hashable_outputs, streams.guidance)
             self.result.guidance = self.guide.tally
         self._choosy = bool(technique.filters) or (self.guide is not None and self.guide.judges)
+        if search.needs_keys and technique.cache is None and not self._choosy:
+            raise ValueError("search.unique_keys needs a technique that computes keys, such as fec")
         self.archive: Archive[Individual] | None = None
         if setup.objectives is not None:
             self.archive = Archive(setup.objectives.reference)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ufh_cli.configuration.schema import ExperimentConfig
 from ufh_cli.configuration.sweep import Cell
-from ufh_cli.core.techniques import CACHES, FILTERS, parse_technique
+from ufh_cli.core.guided.settings import Guidance
+from ufh_cli.core.techniques import CACHES, FILTERS, GUIDED, parse_technique
 
 Condition = Callable[[ExperimentConfig], bool]
 
@@ -18,6 +19,10 @@ def _technique(*parts: str) -> Condition:
 
 def _counterfactual(config: ExperimentConfig) -> bool:
     return config.cache.counterfactual
+
+
+def _guided(key: str, value: str) -> tuple[Condition, str]:
+    return (lambda config: config.guided.get(key) == value), f"guided.{key} = {value}"
 
 
 _CACHE = (_technique(*CACHES), "a technique with a cache, such as fec")
@@ -36,6 +41,9 @@ _NEEDED: dict[str, tuple[Condition, str]] = {
         lambda config: config.evaluation.hurdle_percentile is not None,
         "evaluation.hurdle_percentile",
     ),
+    "guided.accuracy": _guided("model", "oracle"),
+    "guided.margin": _guided("accept", "not-worse"),
+    "guided.quantile": _guided("accept", "quantile"),
     "hash.cost": _KEY,
     "hash.decimals": _KEY,
     "hash.kind": _KEY,
@@ -44,7 +52,8 @@ _NEEDED: dict[str, tuple[Condition, str]] = {
     "proposals.max_seen": (_technique("tabulist"), "the technique tabulist"),
     "proposals.max_tries": _FILTER,
 }
-_DEFAULT = ExperimentConfig(setup="")
+_GUIDANCE = (_technique(GUIDED), "the technique guided, such as fec+guided")
+_DEFAULT = ExperimentConfig(setup="", guided=vars(Guidance()))
 
 
 def without_effect(cells: Sequence[Cell], keys: Iterable[str]) -> list[str]:
@@ -54,11 +63,15 @@ def without_effect(cells: Sequence[Cell], keys: Iterable[str]) -> list[str]:
     """
     lines = []
     for key in dict.fromkeys(keys):
-        if key not in _NEEDED or {_value(cell.config, key) for cell in cells} == {_value(_DEFAULT, key)}:
+        needed = [_NEEDED[key]] if key in _NEEDED else []
+        if key.startswith("guided."):
+            needed.insert(0, _GUIDANCE)
+        if not needed or {_value(cell.config, key) for cell in cells} == {_value(_DEFAULT, key)}:
             continue
-        holds, words = _NEEDED[key]
-        if not any(holds(cell.config) for cell in cells):
-            lines.append(f"{key} has no effect: it needs {words}")
+        for holds, words in needed:
+            if not any(holds(cell.config) for cell in cells):
+                lines.append(f"{key} has no effect: it needs {words}")
+                break
     return lines
 
 
@@ -76,4 +89,5 @@ def too_short(cells: Sequence[Cell]) -> list[str]:
 
 def _value(config: ExperimentConfig, key: str) -> Any:
     section, _, name = key.partition(".")
-    return getattr(getattr(config, section), name)
+    values = getattr(config, section)
+    return values[name] if isinstance(values, dict) else getattr(values, name)

@@ -18,6 +18,7 @@ from ufh_cli.configuration.errors import InputError
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed import Future as DaskFuture
 
 _CONNECT = 5.0  # seconds
 _COUNT_EVERY = _LOOK_EVERY = 1.0  # seconds
@@ -27,7 +28,7 @@ _told: deque[str] = deque(maxlen=100)  # the topics under which this process of 
 
 
 class ClusterSite:
-    """The processes of a Dask cluster (`ufh_cli.machines.sites.Site`), through its executor.
+    """The processes of a Dask cluster (`ufh_cli.machines.sites.Site`), through its client.
 
     A process that dies is noticed by the scheduler, which gives its work to another; only what has killed several is
     given up (``distributed.scheduler.allowed-failures``).
@@ -59,8 +60,7 @@ class ClusterSite:
         self._fixed = places
         self._prepare = prepare
         self._client = connect(address)
-        self._executor = self._client.get_executor(pure=False)
-        self._calls: dict[Future[Any], str] = {}  # Dask's keys, in the order of the calls
+        self._calls: dict[Future[Any], DaskFuture] = {}  # in the order of the calls
         self._under_way: dict[Future[Any], tuple[str, float]] = {}  # at which process, and since when
         self._topic = f"ufh-{uuid.uuid4().hex}"
         self._prepared: set[str] = set()  # processes
@@ -81,14 +81,15 @@ class ClusterSite:
     def start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         key = f"ufh-{uuid.uuid4().hex}"
         try:
-            future: Future[Any] = self._executor.submit(
-                _call, self._topic, self._prepare, function, *arguments, key=key
-            )
+            call = self._client.submit(_call, self._topic, self._prepare, function, *arguments, key=key, pure=False)
         except Exception as error:  # of which kind depends on Dask's version
             if self._client.status == "running":
                 raise
             raise self._lost() from error
-        self._calls[future] = key
+        future: Future[Any] = Future()
+        self._calls[future] = call
+        loop: Any = self._client.loop
+        loop.add_callback(_hand_over, self._client, call, future)
         return future
 
     def wait(self, futures: Iterable[Future[Any]], timeout: float) -> list[Future[Any]]:
@@ -124,7 +125,7 @@ class ClusterSite:
         except OSError as error:
             raise self._lost() from error
         self._prepared &= processing.keys()  # another process may come to an address
-        where = {future: at.get(key) for future, key in self._calls.items()}
+        where = {future: at.get(str(call.key)) for future, call in self._calls.items()}
         self._under_way = {
             future: (address, since)
             for future, (address, since) in self._under_way.items()
@@ -156,6 +157,7 @@ class ClusterSite:
         address, _ = self._under_way[future]
         if not future.cancel():  # it is over
             return
+        self._calls[future].cancel()
         self._prepared.discard(address)
         try:
             self._client.restart_workers([address], raise_for_error=False)
@@ -169,14 +171,29 @@ class ClusterSite:
             raise self._lost() from error
 
     def release(self) -> None:
-        for future in self._calls:
+        for future, call in self._calls.items():
             future.cancel()
+            call.cancel()
         self._calls.clear()
         self._under_way.clear()
 
     def close(self) -> None:
-        self._executor.shutdown(wait=False)
         self._client.close(timeout=_CONNECT)
+
+
+async def _hand_over(client: Client, call: DaskFuture, future: Future[Any]) -> None:
+    """Tell `future` what became of `call`, in the client's own thread.
+
+    Dask's executor would do so, but never tells of a call whose process dies after it, with the result.
+    """
+    try:
+        result = await client.gather(call, asynchronous=True)
+    except BaseException as error:  # of every kind: whoever waits for the future is told it
+        if future.set_running_or_notify_cancel():
+            future.set_exception(error)
+    else:
+        if future.set_running_or_notify_cancel():
+            future.set_result(result)
 
 
 def _call(topic: str, prepare: Callable[[], object], function: Callable[..., Any], *arguments: Any) -> Any:

@@ -64,9 +64,10 @@ class Recorder:
         self._keys = tuple(swept[0]) if swept else ()
         self._columns = trial_columns(experiment)
         self._trials: dict[tuple[int, int], list[str]] = {}
-        self._curves: dict[tuple[int, int], list[list[str]]] = {}
-        self._best: dict[tuple[int, int], dict[str, Any]] = {}
-        self._fronts: dict[tuple[int, int], list[dict[str, Any]]] = {}
+        # As they stand in the files: lists would take ten times the memory, and be made into text at each writing.
+        self._curves: dict[tuple[int, int], str] = {}
+        self._best: dict[tuple[int, int], str] = {}
+        self._fronts: dict[tuple[int, int], str] = {}
         try:
             path.mkdir(parents=True, exist_ok=True)
             check_target(path / ".lock")  # it is emptied whatever it is
@@ -95,26 +96,26 @@ class Recorder:
             where = (record.cell, record.trial)
             swept = list(self.swept[record.cell].values())
             self._trials[where] = [*swept, *(_text(record.row[column]) for column in self._columns)]
-            self._curves[where] = [
+            self._curves[where] = _csv_text(
                 [*swept, str(record.trial), *(_text(value) for value in point)] for point in record.curve
-            ]
-            self._best[where] = {**self.swept[record.cell], **record.best}
+            )
+            self._best[where] = _json_text([{**self.swept[record.cell], **record.best}])
             if record.front:
-                self._fronts[where] = [{**self.swept[record.cell], **entry} for entry in record.front]
+                self._fronts[where] = _json_text({**self.swept[record.cell], **entry} for entry in record.front)
             new.append(where)
         if new:
             # The row of trials.csv says that a trial is finished, so it goes last.
-            _append(self.path / "curves.csv", [row for where in new for row in self._curves[where]])
+            _append(self.path / "curves.csv", "".join(self._curves[where] for where in new))
             self._write_best()
-            _append(self.path / "trials.csv", [self._trials[where] for where in new])
+            _append(self.path / "trials.csv", _csv_text(self._trials[where] for where in new))
 
     def write_all(self) -> None:
         """Write all files anew, in the order of cells and trials whatever the order they were finished in."""
         order = sorted(self._trials)
-        trials = [self._trials[where] for where in order]
-        curves = [row for where in order for row in self._curves[where]]
         self._write_best()
-        _write(self.path / "curves.csv", _csv_text([[*self._keys, *CURVE_COLUMNS], *curves]))
+        curves = "".join(self._curves[where] for where in order)
+        _write(self.path / "curves.csv", _csv_text([[*self._keys, *CURVE_COLUMNS]]) + curves)
+        trials = (self._trials[where] for where in order)
         _write(self.path / "trials.csv", _csv_text([[*self._keys, *self._columns], *trials]))
 
     def close(self) -> None:
@@ -122,15 +123,13 @@ class Recorder:
         self._lock.release()
 
     def _write_best(self) -> None:
-        self._write_entries("best.json", [self._best[where] for where in sorted(self._best)])
+        self._write_entries("best.json", self._best)
         if self._fronts:  # only with several objectives
-            self._write_entries(
-                "front.json", [entry for where in sorted(self._fronts) for entry in self._fronts[where]]
-            )
+            self._write_entries("front.json", self._fronts)
 
-    def _write_entries(self, name: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        ready = [_json_ready(entry) for entry in entries]
-        _write(self.path / name, json.dumps(ready, indent=1, ensure_ascii=False) + "\n")
+    def _write_entries(self, name: str, entries: Mapping[tuple[int, int], str]) -> None:
+        text = ",\n".join(entries[where] for where in sorted(entries))
+        _write(self.path / name, f"[\n{text}\n]\n" if text else "[]\n")
 
     def _tables(self, experiment: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
         """What ``experiment.toml`` says; as many trials as were ever asked for."""
@@ -156,32 +155,36 @@ class Recorder:
         for row in read_rows(self.path / "trials.csv", (*self._keys, *self._columns)):
             if tuple(row[:width]) in cells:
                 self._trials[cells[tuple(row[:width])], int(row[width])] = row
-        self._curves = {where: [] for where in self._trials}
+        # An interruption in the middle of writing may have left rows twice.
+        curves: dict[tuple[int, int], dict[tuple[str, ...], None]] = {where: {} for where in self._trials}
         for row in read_rows(self.path / "curves.csv", (*self._keys, *CURVE_COLUMNS)):
             where = (cells.get(tuple(row[:width]), -1), int(row[width]))
-            if where in self._curves:
-                self._curves[where].append(row)
+            if where in curves:
+                curves[where][tuple(row)] = None
         for entry in read_best(self.path / "best.json"):
             where = (cells.get(tuple(str(entry.get(key)) for key in self._keys), -1), entry["trial"])
             if where in self._trials:
-                self._best[where] = entry
+                self._best[where] = _json_text([entry])
+        fronts: dict[tuple[int, int], list[dict[str, Any]]] = {}
         for entry in read_front(self.path / "front.json"):
             where = (cells.get(tuple(str(entry.get(key)) for key in self._keys), -1), entry["trial"])
             if where in self._trials:
-                self._fronts.setdefault(where, []).append(entry)
-        self._forget_incomplete()
+                fronts.setdefault(where, []).append(entry)
+        self._fronts = {where: _json_text(entries) for where, entries in fronts.items()}
+        self._forget_incomplete(curves)
 
-    def _forget_incomplete(self) -> None:
+    def _forget_incomplete(self, curves: Mapping[tuple[int, int], Iterable[Sequence[str]]]) -> None:
         """A trial whose curve or best candidate was lost is run again."""
         width = len(self._keys)
         reached_place = width + CURVE_COLUMNS.index("best_fitness")
         best_place = width + self._columns.index("best_fitness")
         for where, row in list(self._trials.items()):
-            # An interruption in the middle of writing may have left rows twice.
-            curve = self._curves[where] = [list(one) for one in dict.fromkeys(map(tuple, self._curves[where]))]
-            reached = curve[-1][reached_place] if curve else "nan"
-            if reached != row[best_place] or where not in self._best:
-                del self._trials[where], self._curves[where]
+            rows = list(curves[where])
+            reached = rows[-1][reached_place] if rows else "nan"
+            if reached == row[best_place] and where in self._best:
+                self._curves[where] = _csv_text(rows)
+            else:
+                del self._trials[where]
                 self._best.pop(where, None)
                 self._fronts.pop(where, None)
 
@@ -190,12 +193,16 @@ def _text(value: Any) -> str:
     return repr(float(value)) if isinstance(value, float) else str(value)
 
 
-def _json_ready(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no infinities and no NaN: they are written as strings."""
-    return {
-        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in entry.items()
-    }
+def _json_text(entries: Iterable[Mapping[str, Any]]) -> str:
+    """The entries as they stand in a list; JSON has no infinities and no NaN: they are written as strings."""
+    ready = [
+        {
+            key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in entry.items()
+        }
+        for entry in entries
+    ]
+    return json.dumps(ready, indent=1, ensure_ascii=False)[2:-2]  # without the brackets
 
 
 def _csv_text(rows: Iterable[Sequence[str]]) -> str:
@@ -204,9 +211,9 @@ def _csv_text(rows: Iterable[Sequence[str]]) -> str:
     return buffer.getvalue()
 
 
-def _append(path: Path, rows: list[list[str]]) -> None:
+def _append(path: Path, text: str) -> None:
     try:
-        append(path, _csv_text(rows))
+        append(path, text)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -7,6 +7,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from ufh_cli.core.graph import Graph
 from ufh_cli.core.setup import Setup
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -48,9 +49,14 @@ class GraphArrays:
                 "the setup told the graphs of some candidates and has none of another: "
                 "let Setup.graph tell one of each, or set guided.features to outputs"
             )
-        nodes = np.ascontiguousarray(graph.operations, np.int64)
-        edges = np.ascontiguousarray(graph.edges, np.int64).reshape(-1, 2)
-        values = np.ascontiguousarray(graph.values, np.float64)
+        if not isinstance(graph, Graph):
+            raise ValueError(f"Setup.graph must return ufh.Graph(operations, edges), not {type(graph).__name__}")
+        nodes = _numbered("operations, one a node", graph.operations, ())
+        edges = _numbered("edges, (giver, taker) each", graph.edges, (2,))
+        try:
+            values = np.ascontiguousarray(graph.values, np.float64)
+        except (TypeError, ValueError):
+            raise ValueError("a graph's values must be numbers, a row a node") from None
         if not values.size:
             values = values.reshape(nodes.size, 0)
         if values.ndim != 2 or len(values) != nodes.size or self._values not in (None, values.shape[1]):
@@ -59,6 +65,19 @@ class GraphArrays:
         if wrong := _wrong(nodes, edges, len(self._setup.operations)):
             raise ValueError(_refusal(wrong, nodes.size, len(self._setup.operations)))
         return nodes, edges, values
+
+
+def _numbered(what: str, numbers: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Whole numbers as int64, any number of this `shape` each."""
+    try:
+        found = np.asarray(numbers)
+    except (TypeError, ValueError):  # ragged
+        found = np.empty(1, object)
+    if not found.size:
+        return np.empty((0, *shape), np.int64)
+    if found.dtype.kind not in "iu" or found.shape[1:] != shape:
+        raise ValueError(f"a graph's {what}, must be whole numbers")
+    return np.ascontiguousarray(found, np.int64)
 
 
 @nb.njit("float64(float64)", cache=True, inline="always")

@@ -18,6 +18,7 @@ from ufh_cli.core.rng import Rng
 from ufh_cli.core.search import Individual
 from ufh_cli.core.setup import Setup
 from ufh_cli.core.techniques import Technique
+from ufh_cli.core.workers import SetupFailed
 
 
 class Guide:
@@ -50,6 +51,7 @@ class Guide:
         self._rng = rng
         self._model: Model | None = make_model(settings, setup, rng) if structure else None
         self._outputs = outputs
+        self._width = 0  # columns of outputs, once they are known
         self._judge = Ranker(settings, rng)
         self._rule, self._judges_rule = Rule(settings), Rule(settings)
         self._objectives = 1 if setup.objectives is None else len(setup.objectives.names)
@@ -100,7 +102,7 @@ class Guide:
         if self._learnt < settings.warmup:
             return False
         start = time.perf_counter()
-        score, own = self._judge.scores(np.stack([_row(child), _row(parent)])).tolist()
+        score, own = self._judge.scores(np.stack([self._row(child), self._row(parent)])).tolist()
         child.forecast = (score - own, point_of(parent, self._objectives))
         tally.predictions += 1
         self._owed += settings.cost
@@ -116,8 +118,17 @@ class Guide:
         return skipped
 
     def learn(self, individual: Individual) -> None:
-        """An evaluation is finished."""
+        """An evaluation is finished; `SetupFailed` where the graph or the outputs of its candidate are of no use."""
         start = time.perf_counter()
+        try:
+            self._learn(individual)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise SetupFailed.of("guided search, to learn from an evaluation,", error) from error
+        self.tally.seconds += time.perf_counter() - start
+
+    def _learn(self, individual: Individual) -> None:
         settings, point = self.settings, point_of(individual, self._objectives)
         if individual.forecast is not None:
             difference, of_parent = individual.forecast
@@ -129,10 +140,9 @@ class Guide:
             if refits:
                 self._model.refit()
         if self.judges:
-            self._judge.learn(_row(individual), point)
+            self._judge.learn(self._row(individual), point)
             if refits:
                 self._judge.refit()
-        self.tally.seconds += time.perf_counter() - start
 
     def take_cost(self) -> float:
         """What predictions have cost since this was asked last."""
@@ -150,13 +160,18 @@ class Guide:
         good = self._rule.accepts(scores, own)
         return good.index(True) if True in good else len(good) - 1
 
-
-def _row(individual: Individual) -> np.ndarray:
-    """The columns of what was seen of an individual, made when they are first asked for."""
-    if individual.row is None:
-        assert individual.outputs is not None
-        individual.row, individual.outputs = output_row(individual.outputs), None
-    return individual.row
+    def _row(self, individual: Individual) -> np.ndarray:
+        """The columns of what was seen of an individual, made when they are first asked for."""
+        if individual.row is None:
+            assert individual.outputs is not None
+            individual.row, individual.outputs = output_row(individual.outputs), None
+            self._width = self._width or individual.row.size
+            if individual.row.size != self._width:
+                raise ValueError(
+                    f"guided.features = outputs needs equally many hashable outputs of all candidates, "
+                    f"got {individual.row.size} after {self._width}"
+                )
+        return individual.row
 
 
 def make_guide(setup: Setup, technique: Technique, outputs: Outputs, rng: Rng) -> Guide:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
+
+from ufh_cli.core.names import one_of
 
 Model = Literal["trees", "linear", "gnn", "oracle"]
 Features = Literal["auto", "structure", "outputs", "both"]
 Rule = Literal["better", "not-worse", "quantile"]
+Choice = Literal["first", "best"]
 
 
 class Guidance:
@@ -62,7 +65,7 @@ class Guidance:
         features: Features = "auto",
         tries: int = 16,
         accept: Rule = "better",
-        choose: Literal["first", "best"] = "first",
+        choose: Choice = "first",
         margin: float = 0.1,
         quantile: float = 0.75,
         window: int = 500,
@@ -72,6 +75,13 @@ class Guidance:
         accuracy: float = 1.0,
         cost: float = 0.0,
     ) -> None:
+        for name, word, known in (
+            ("model", model, Model),
+            ("features", features, Features),
+            ("accept", accept, Rule),
+            ("choose", choose, Choice),
+        ):
+            one_of(f"guided.{name}", word, get_args(known))
         for name, whole, least, most in (
             ("tries", tries, 1, 100_000),  # mutations that are made and held at once
             ("window", window, 10, 20_000),  # rows of features that are kept
@@ -97,7 +107,7 @@ class Guidance:
         self.features: Features = features
         self.tries = tries
         self.accept: Rule = accept
-        self.choose = choose
+        self.choose: Choice = choose
         self.margin = margin
         self.quantile = quantile
         self.window = window

@@ -61,9 +61,12 @@ class SearchMethod(ABC):
     ----------
     has_parents : bool
         True when candidates are children of others, which is what FCM and tabulist act on.
+    needs_keys : bool
+        True when it looks at keys, so that a technique must compute them.
     """
 
     has_parents: ClassVar[bool] = True
+    needs_keys: bool = False
 
     def start(self, setup: Setup) -> None:  # noqa: B027
         """A trial begins in this space; `ValueError` with one clear line when the method cannot search it."""

@@ -73,7 +73,7 @@ class Nsga2(SearchMethod):
         self.elitism = elitism
         self.crowding = crowding
         self.copies = copies
-        self.unique_keys = unique_keys
+        self.unique_keys = self.needs_keys = unique_keys
         self.population: list[Individual] = []  # the best first
         self._rank = np.empty(0, int)  # of the members, in their order
         self._distance = np.empty(0)
