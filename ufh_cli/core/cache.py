@@ -19,6 +19,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from ufh_cli.core import packed
 from ufh_cli.core.rng import Rng
 from ufh_cli.core.setup import Evaluation
 
@@ -50,6 +51,7 @@ class FunctionalEquivalenceCache:
         self.max_entries = max_entries
         # Only a bounded cache pays for the order of use.
         self._entries: dict[Hashable, Any] = {} if max_entries is None else OrderedDict()
+        self._packed_from = packed.PACKED_FROM
         self.warm_keys: set[Hashable] = set()
         self.hits = 0
         self.partial_hits = 0
@@ -115,6 +117,9 @@ class FunctionalEquivalenceCache:
                 self._entries.move_to_end(key)  # type: ignore[attr-defined]
             if len(self._entries) > self.max_entries:
                 self._entries.popitem(last=False)  # type: ignore[call-arg]
+        elif len(self._entries) == self._packed_from:
+            self._packed_from = 0  # once; what another thread stores meanwhile may be evaluated once more
+            self._entries = packed.packed(self._entries)  # type: ignore[assignment]
 
 
 class ForgetfulCache(FunctionalEquivalenceCache):

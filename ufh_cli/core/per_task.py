@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,13 @@ def _no_nan(fitness: float) -> float:
 
 
 def _numbered(key: Any) -> Iterable[int]:
-    """The tasks' keys, each with its number above its 64 bits: a third less memory an entry than a tuple of the two."""
-    return [one | number << 64 for number, one in enumerate(key)]
+    """The tasks' keys, of which each task has its own: still 64 bits, so that two tasks' are equal only by chance."""
+    return [one ^ mark for one, mark in zip(key, _marks(len(key)), strict=True)]
+
+
+@cache
+def _marks(tasks: int) -> tuple[int, ...]:
+    return tuple(number * 0x9E3779B97F4A7C15 % 2**64 for number in range(tasks))  # multiples of the golden ratio
 
 
 def _found(key: Any, evaluation: Evaluation) -> Iterable[tuple[Hashable, float]]:
