@@ -99,5 +99,5 @@ def test_without_entry_home_and_package_commands_run_and_no_folder_is_called_til
     assert "NUMBA_CACHE_DIR" in done.stderr
     again = as_somebody(theirs, "data", "verify", "nasbench", TMPDIR=str(theirs), UFH_DATA="")
     assert again.returncode == 2
-    assert later(again.stderr).splitlines() == ["ufh: there is no home to keep data in: set UFH_DATA to a folder for them"]
+    assert later(again.stderr) == "ufh: there is no home to keep data in: set UFH_DATA to a folder for them\n"
     assert not (theirs / "~").exists()
