@@ -78,13 +78,13 @@ class Compilation:
 
     def __init__(self) -> None:
         self._live: Live | None = None
-        self._told = False
+        self._told = self._noted = False
         self._name = ""
         self._began = 0.0
 
     def __call__(self, name: str | None, seconds: float) -> None:
         """The function `name` is being compiled, after so many seconds in all; None: it is done."""
-        with suppress(OSError):  # nobody may read it any more
+        with suppress(OSError, ValueError):  # nobody may read it any more, or it is closed
             if name is None:
                 self._hide()
             else:
@@ -98,6 +98,7 @@ class Compilation:
             self._told = True
         elif _shown:
             _shown[-1].show(note=self._words().plain)
+            self._noted = True
         elif self._live is None:
             self._live = Live(
                 get_renderable=self._words,
@@ -112,8 +113,9 @@ class Compilation:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        elif _shown:
+        elif self._noted and _shown:
             _shown[-1].show(note="")
+            self._noted = False
 
     def _words(self) -> Text:
         words = f"compiling functions, once: {time.monotonic() - self._began:.0f} s, {self._name}"

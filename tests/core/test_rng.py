@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections import Counter
 from fractions import Fraction
 from itertools import permutations
@@ -80,6 +82,13 @@ def test_splitmix64_gives_the_published_words() -> None:
         16408922859458223821,
     ]
     assert words(Rng.from_word(0), 3) == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+
+
+@pytest.mark.parametrize("made", [copy.copy, copy.deepcopy, lambda rng: pickle.loads(pickle.dumps(rng))])
+def test_a_copy_of_a_stream_of_one_word_goes_on_alike(made) -> None:
+    rng = Rng.from_word(7)
+    rng.word()
+    assert words(made(rng), 3) == words(rng, 3)
 
 
 @given(WORDS, st.integers(1, 50))

@@ -117,9 +117,12 @@ class FunctionalEquivalenceCache:
                 self._entries.move_to_end(key)  # type: ignore[attr-defined]
             if len(self._entries) > self.max_entries:
                 self._entries.popitem(last=False)  # type: ignore[call-arg]
-        elif len(self._entries) == self._packed_from:
-            self._packed_from = 0  # once; what another thread stores meanwhile may be evaluated once more
-            self._entries = packed.packed(self._entries)  # type: ignore[assignment]
+        elif self._packed_from and len(self._entries) >= self._packed_from:
+            self._packed_from = 0  # once
+            unpacked, count = self._entries, len(self._entries)
+            self._entries = packed.packed(unpacked)  # type: ignore[assignment]
+            for other, stored in list(unpacked.items())[count:]:  # by other threads meanwhile
+                self._entries[other] = stored
 
 
 class ForgetfulCache(FunctionalEquivalenceCache):

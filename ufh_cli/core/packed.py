@@ -1,7 +1,8 @@
 """A large cache in little room: a table of integers of 64 bits and of values that are nothing but numbers.
 
 In a dictionary a key and a float take 95 bytes, a key and an `Evaluation` 223; the numbers themselves are 16 and 24.
-Here they lie in one array, a row an entry: open addressing with linear probing, from the key's home (`key % homes`) on.
+Here they lie in one array, a row an entry: open addressing with linear probing, from the key's home on, which
+depends on all its bits: not all keys are hashes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ufh_cli.core.rng import GOLDEN as _MIX
 from ufh_cli.core.setup import Evaluation
 
 PACKED_FROM = 1 << 19  # entries: fewer take little memory anyway, and a dictionary stores them in a fifth of the time
@@ -21,12 +23,15 @@ _FULLEST, _EMPTIEST = 0.6, 0.43  # rows in use for each home, when the table gro
 _TAIL = 64  # rows beyond those that are known to be needed; the last is never used, so that a search ends
 _GRAVE = 1  # in the place of a key that was removed: searches pass it, while 0, which was never used, ends them
 _FIRST = 2  # the least key that is packed
+_MASK = 2**64 - 1
 _new = tuple.__new__
 
 
 def packed(entries: Mapping[Hashable, Any]) -> Mapping[Hashable, Any] | PackedTable:
     """The same entries in a table, if most of them can be packed; otherwise as they are."""
     items = list(entries.items())
+    if not items:
+        return entries
     table = PackedTable(items[0][1], len(items))
     for key, value in items:
         table[key] = value
@@ -80,7 +85,7 @@ class PackedTable:
             return self.get(number, default) if number else self._others.get(key, default)
         cells, floats, homes = self._table  # at once, for another thread may put a larger one in its place
         width = self._width
-        cell = key % homes * width
+        cell = (key * _MIX & _MASK) % homes * width
         while (held := cells[cell]) != key:  # as in `_cell`, without the time of a call
             if not held:
                 return self._others.get(key, default) if self._others else default
@@ -133,7 +138,7 @@ class PackedTable:
     def _cell(self, key: int) -> int:
         """Where the key stands, or else the free row at which a search for it ends."""
         cells, _, homes = self._table
-        cell = key % homes * self._width
+        cell = (key * _MIX & _MASK) % homes * self._width
         while (held := cells[cell]) != key and held:
             cell += self._width
         return cell
@@ -146,7 +151,7 @@ class PackedTable:
     def _spread(self, rows: np.ndarray, entries: int) -> None:
         """Begin a table for so many entries, with these rows in it: each in its home, or after the one before it."""
         homes = int(entries / _EMPTIEST) | 1
-        home = (rows[:, 0] % np.uint64(homes)).astype(np.int64)
+        home = (rows[:, 0] * np.uint64(_MIX) % np.uint64(homes)).astype(np.int64)
         order = np.argsort(home)
         rank = np.arange(len(rows))
         places = np.maximum.accumulate(home[order] - rank) + rank

@@ -106,6 +106,9 @@ class _SplitMix(Rng):
     def __init__(self, word: int) -> None:
         self._state = word
 
+    def __reduce__(self) -> tuple[type[_SplitMix], tuple[int]]:
+        return _SplitMix, (self._state,)
+
     def word(self) -> int:
         self._state = state = (self._state + GOLDEN) & _MASK
         z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK

@@ -172,8 +172,8 @@ class ClusterSite:
 
     def release(self) -> None:
         for future, call in self._calls.items():
-            future.cancel()
-            call.cancel()
+            if future.cancel() and not call.done():
+                call.cancel()
         self._calls.clear()
         self._under_way.clear()
 
