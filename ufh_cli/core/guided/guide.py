@@ -124,7 +124,7 @@ class Guide:
             self._learn(individual)
         except MemoryError:
             raise
-        except Exception as error:  # of every kind: it is the code of whoever wrote the setup that gives graphs and outputs
+        except Exception as error:  # of every kind: graphs and outputs come from whoever wrote the setup
             raise SetupFailed.of("guided search, to learn from an evaluation,", error) from error
         self.tally.seconds += time.perf_counter() - start
 
